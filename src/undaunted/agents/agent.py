@@ -1,0 +1,150 @@
+"""What an agent is to the flow: a name, a readiness, and one run that ends in an `AgentResult`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from undaunted.failures import Failure
+from undaunted.tasks import PermissionDenial, Permissions, Usage
+
+__all__ = [
+    "Agent",
+    "AgentRequest",
+    "AgentResult",
+    "Availability",
+    "OutputSink",
+    "RunNotice",
+]
+
+OutputSink = Callable[[Literal["stdout", "stderr"], bytes], None]
+"""Takes each chunk as the agent prints it, for the transcript. Must not block or raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether an agent could be started here and now.
+
+    Attributes:
+        usable: It can be started.
+        reason: Why not, or where it was found.
+        kind: For an agent that can't be used: `not_installed` or `misconfigured`.
+    """
+
+    usable: bool
+    reason: str
+    kind: Literal["", "not_installed", "misconfigured"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRequest:
+    """One attempt's order to an agent.
+
+    Attributes:
+        prompt: The text, as the person typed it.
+        cwd: Absolute working directory.
+        permissions: What the agent may do.
+        model: The model to ask for; None is the agent's own default.
+        extra_args: Further command line arguments, from the person's configuration or flags.
+        env_names: Names of the caller's variables to pass on.
+        agent_session_id: Id for the agent's session, a UUID, where the agent takes one.
+        token: The attempt's token; marks every process of this attempt.
+        timeout_s: Wall-clock limit in seconds.
+        idle_timeout_s: Limit without a byte of output in seconds.
+    """
+
+    prompt: str
+    cwd: str
+    permissions: Permissions
+    model: str | None
+    extra_args: tuple[str, ...]
+    env_names: tuple[str, ...]
+    agent_session_id: str
+    token: str
+    timeout_s: float
+    idle_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunNotice:
+    """Something the agent said in mid-run that a person may want to see.
+
+    Attributes:
+        kind: `inner_retry` (a retry of its own), `session` (its id became known), `text` (a piece
+            of the answer) or `tool`.
+        text: For a person, one line.
+    """
+
+    kind: Literal["inner_retry", "session", "text", "tool"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentResult:
+    """How one run of an agent ended. Exactly one of `failure` and a finished `content` counts.
+
+    Attributes:
+        content: The answer; with a failure, what there was of it, or None.
+        failure: Why the run failed; None for a success.
+        agent_session_id: The agent's own session id.
+        model: The model the agent says it used.
+        usage: Tokens used.
+        cost_usd: Cost in US dollars as the agent reports it.
+        exit_code: The process's exit status, negative for a signal; None if it never started.
+        inner_retries: Retries the agent made inside itself.
+        permission_denials: Tool calls it was not allowed to make.
+        command: The command line without the prompt.
+    """
+
+    content: str | None
+    failure: Failure | None
+    agent_session_id: str | None = None
+    model: str | None = None
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    exit_code: int | None = None
+    inner_retries: int = 0
+    permission_denials: tuple[PermissionDenial, ...] = ()
+    command: tuple[str, ...] = ()
+
+
+class Agent(Protocol):
+    """A coding agent that can be run without a person.
+
+    Cancellation: `run` ends every process it started before it lets the cancellation through.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name in configuration, rows and metrics."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """Which login is used: part of the breaker's key."""
+        ...
+
+    def availability(self, env: Mapping[str, str]) -> Availability:
+        """Whether it could be started with the caller's environment `env`; starts nothing."""
+        ...
+
+    def permission_flags(self, permissions: Permissions) -> tuple[str, ...]:
+        """The agent's own flags for `permissions`, as they are shown to the person."""
+        ...
+
+    def refuse(self, request: AgentRequest) -> Failure | None:
+        """Why this agent can't take the request as typed; None if it can."""
+        ...
+
+    async def run(
+        self, request: AgentRequest, *, sink: OutputSink, notify: Callable[[RunNotice], None]
+    ) -> AgentResult:
+        """Runs the agent once and returns how it ended; never raises for an agent's failure.
+
+        Args:
+            request: What to do.
+            sink: Gets every chunk of output as it comes.
+            notify: Gets what is worth showing while it runs.
+        """
+        ...

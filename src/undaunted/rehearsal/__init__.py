@@ -1,0 +1,1 @@
+"""Rehearsals: simulated agents and a model API that fails on purpose."""

@@ -1,0 +1,1 @@
+"""The store: what was accepted, what was tried, how it ended."""
