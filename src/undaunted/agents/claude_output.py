@@ -1,0 +1,254 @@
+"""What Claude Code prints (`--output-format stream-json`, `json`, `text`) and what it means.
+
+Recorded with 2.1.197. The result event is read first; `subtype: "success"` stands on API errors
+too, so only `is_error` counts, and an answer that is the CLI's own error message (its last
+assistant event carries `error`) is a failure whatever the result says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from undaunted.agents.agent import RunNotice
+from undaunted.agents.reader import (
+    Ending,
+    JsonObject,
+    OutputReader,
+    as_object,
+    as_text,
+    objects_in,
+    whole_number,
+)
+from undaunted.agents.rules import Evidence, RuleSet, TextRule
+from undaunted.failures import FailureKind
+from undaunted.tasks import PermissionDenial, Usage
+
+__all__ = ["CLAUDE_RULES", "ClaudeReader"]
+
+K = FailureKind
+
+CLAUDE_RULES = RuleSet(
+    specific=(
+        TextRule(K.RATE_LIMITED, r"not your usage limit"),
+        TextRule(K.LIMIT_REACHED, r"error_max_(?:turns|budget_usd|structured_output_retries)"),
+        TextRule(K.LIMIT_REACHED, r"\b(?:max_turns|budget_exhausted)\b|max(?:imum)? turns"),
+        TextRule(K.INTERRUPTED, r"\baborted_\w+|request interrupted by user"),
+        TextRule(
+            K.CONTEXT_TOO_LONG,
+            r"prompt(?:_is_|_| is )too[ _]long|context limit reached|request too large"
+            r"|request_too_large|exceed\w* (?:the )?(?:model'?s )?(?:maximum )?context"
+            r"|conversation is too long|context window",
+        ),
+        TextRule(K.CONTENT_POLICY, r"violate (?:our|the) usage policy|usage polic(?:y|ies)\b"),
+        TextRule(
+            K.BILLING,
+            r"credit balance|spend(?:ing)? limit|billing|payment|usage credits|purchase credits"
+            r"|insufficient (?:funds|credits?)",
+        ),
+        TextRule(
+            K.QUOTA_EXHAUSTED,
+            r"hit your (?:[\w-]+ ){0,3}limit"
+            r"|(?<!rate )(?:usage|session|weekly|daily|monthly|hour|opus|sonnet|haiku|fable) limit"
+            r"(?: has been)? reached|usage limits?\b.*regain access|api usage limits"
+            r"|out of (?:extra )?usage|rate_limit_event rejected \w+",
+        ),
+        TextRule(
+            K.AUTH,
+            r"/login|not logged in|log ?in expired|invalid (?:x-)?api[ -]key"
+            r"|oauth (?:token|session)"
+            r"|authentication[ _](?:error|failed)|invalid authentication|disabled organization"
+            r"|organization has disabled|oauth_org_not_allowed|api key (?:has been )?revoked"
+            r"|api key not valid|token has (?:expired|been revoked)",
+        ),
+        TextRule(
+            K.NOT_FOUND,
+            r"issue with the selected model|no conversation found|model_not_found|model not found",
+        ),
+        TextRule(
+            K.MISCONFIGURED,
+            r"unknown option|invalid mcp configuration|settings file not found|allowed choices are"
+            r"|root/sudo privileges|session id \S+ is already in use|error: option '"
+            r"|argument list too long|invalid settings|missing required argument",
+        ),
+        TextRule(K.INVALID_REQUEST, r"input must be provided", blames_task=True),
+        TextRule(
+            K.BROKEN_RESPONSE,
+            r"empty or malformed response|failed to parse json|could not parse message"
+            r"|mid-response|may be incomplete|stream (?:ended|closed|interrupted)"
+            r"|unexpected end of (?:json|stream)|no assistant message",
+        ),
+        TextRule(K.OVERLOADED, r"overloaded|at capacity|high load|high demand"),
+        TextRule(
+            K.NETWORK,
+            r"unable to connect|can'?t reach the api|connection (?:error|refused|dropped|reset)"
+            r"|connection to the api was lost|connectionrefused|\bE(?:CONN\w+|NOTFOUND|TIMEDOUT"
+            r"|AI_AGAIN|PIPE|HOSTUNREACH|NETUNREACH)\b|socket hang up|fetch failed"
+            r"|request timed out|check your internet|network error",
+        ),
+    ),
+    general=(
+        TextRule(K.RATE_LIMITED, r"rate[ _]limit|request rejected \(429\)|too many requests"),
+        TextRule(K.AUTH, r"error=authentication_failed"),
+        TextRule(K.BILLING, r"error=billing_error"),
+        TextRule(K.NOT_FOUND, r"error=model_not_found"),
+        TextRule(K.INVALID_REQUEST, r"error=invalid_request"),
+        TextRule(K.SERVER_ERROR, r"error=server_error|internal server error|server-side issue"),
+        TextRule(K.PERMISSION, r"permission denied|EACCES|not allowed"),
+        TextRule(K.LIMIT_REACHED, r"error=max_output_tokens"),
+    ),
+)
+
+# "API Error: 529 Overloaded", "Request rejected (429)": the status in the CLI's own sentence.
+_STATUS_IN_TEXT = re.compile(r"API Error: (?:Repeated )?(\d{3})\b|Request rejected \((\d{3})\)")
+
+
+@dataclass(slots=True)
+class ClaudeReader(OutputReader):
+    """Reads one run of `claude -p`."""
+
+    _result: JsonObject | None = None
+    _last_text: str = ""
+    _deltas: list[str] = field(default_factory=list)
+    _answer_error: str = ""
+    _limit_resets_at: datetime | None = None
+
+    @property
+    def rules(self) -> RuleSet:
+        """The agent's failure rules."""
+        return CLAUDE_RULES
+
+    def feed_event(self, event: JsonObject) -> RunNotice | None:
+        """Takes in one event of the stream."""
+        self.session_id = as_text(event.get("session_id")) or self.session_id
+        match event.get("type"):
+            case "system":
+                return self._system(event)
+            case "stream_event":
+                self._delta(as_object(event.get("event")))
+            case "assistant":
+                return self._assistant(event)
+            case "rate_limit_event":
+                self._rate_limit(as_object(event.get("rate_limit_info")))
+            case "result":
+                self._read_result(event)
+            case _:
+                pass
+        return None
+
+    def _system(self, event: JsonObject) -> RunNotice | None:
+        if event.get("subtype") == "init":
+            self.model = as_text(event.get("model")) or self.model
+            return RunNotice("session", self.session_id or "")
+        if event.get("subtype") != "api_retry":
+            return None
+        self.inner_retries += 1
+        status = whole_number(event.get("error_status"))
+        category = as_text(event.get("error"))
+        delay_s = (whole_number(event.get("retry_delay_ms")) or 0) / 1000
+        return RunNotice(
+            "inner_retry",
+            f"{category or 'error'}{f' {status}' if status else ''}, again in {delay_s:.1f} s",
+        )
+
+    def _delta(self, event: JsonObject) -> None:
+        if event.get("type") == "message_start":
+            self._deltas.clear()
+        self._deltas.append(as_text(as_object(event.get("delta")).get("text")))
+
+    def _assistant(self, event: JsonObject) -> RunNotice | None:
+        if event.get("parent_tool_use_id"):
+            return None  # a subagent's words are not the answer
+        blocks = objects_in(as_object(event.get("message")).get("content"))
+        text = "".join(as_text(b.get("text")) for b in blocks if b.get("type") == "text")
+        self._last_text = text or self._last_text
+        self._deltas.clear()
+        self._answer_error = as_text(event.get("error"))
+        if self._answer_error:
+            self.errors.append(_spoken("error event", f"error={self._answer_error} {text}"))
+            return None
+        tools = [as_text(b.get("name")) for b in blocks if b.get("type") == "tool_use"]
+        return RunNotice("tool", ", ".join(tools)) if tools else None
+
+    def _rate_limit(self, info: JsonObject) -> None:
+        if info.get("status") != "rejected":
+            return
+        at = whole_number(info.get("resetsAt"))
+        self._limit_resets_at = datetime.fromtimestamp(at, UTC) if at else None
+        window = as_text(info.get("rateLimitType"))
+        text = f"rate_limit_event rejected {window}".strip()
+        self.errors.append(Evidence("error event", text, 429, self._limit_resets_at))
+
+    def _read_result(self, event: JsonObject) -> None:
+        self._result = event
+        usage = as_object(event.get("usage"))
+        self.usage = Usage(
+            whole_number(usage.get("input_tokens")),
+            whole_number(usage.get("output_tokens")),
+            whole_number(usage.get("cache_read_input_tokens")),
+        )
+        cost = event.get("total_cost_usd")
+        self.cost_usd = float(cost) if isinstance(cost, int | float) else None
+        self.denials = [
+            PermissionDenial(as_text(d.get("tool_name")), _denied(as_object(d.get("tool_input"))))
+            for d in objects_in(event.get("permission_denials"))
+        ]
+
+    def answer(self, ending: Ending) -> str | None:
+        """The finished answer, or None where the agent did not finish one."""
+        if self._result is None:
+            if ending.text_mode and ending.exit_code == 0 and ending.stdout.strip():
+                return ending.stdout.strip()
+            return None
+        if self._result.get("is_error") or self._result.get("subtype") != "success":
+            return None
+        text = self._result.get("result")
+        if not isinstance(text, str) or (self._answer_error and text == self._last_text):
+            return None
+        return text
+
+    def partial_answer(self) -> str | None:
+        """What there is of an answer that was not finished."""
+        if self._answer_error:
+            return None
+        return "".join(self._deltas) or self._last_text or None
+
+    def evidence(self, ending: Ending) -> Iterator[Evidence]:
+        """What speaks of a failure, strongest first."""
+        if self._result is not None:
+            yield self._result_evidence(self._result)
+        yield from reversed(self.errors)
+        if ending.text_mode or self._result is None:
+            yield _spoken("stdout", "" if self._saw_events else ending.stdout)
+        yield _spoken("stderr", ending.stderr)
+
+    @property
+    def _saw_events(self) -> bool:
+        return self.session_id is not None or bool(self.errors)
+
+    def _result_evidence(self, result: JsonObject) -> Evidence:
+        said = [as_text(result.get("result"))]
+        errors = result.get("errors")
+        said += [as_text(e) for e in errors] if isinstance(errors, list) else []
+        if (subtype := as_text(result.get("subtype"))) not in {"success", ""}:
+            said += [subtype, as_text(result.get("terminal_reason"))]
+        text = " ".join(s for s in said if s)
+        status = whole_number(result.get("api_error_status"))
+        return _spoken("result event", text, status, self._limit_resets_at)
+
+
+def _spoken(
+    source: str, text: str, status: int | None = None, resets_at: datetime | None = None
+) -> Evidence:
+    if status is None and (found := _STATUS_IN_TEXT.search(text)):
+        status = int(found[1] or found[2])
+    return Evidence(source, text, status, resets_at)
+
+
+def _denied(tool_input: JsonObject) -> str:
+    for key in ("command", "file_path", "url", "path"):
+        if value := as_text(tool_input.get(key)):
+            return value
+    return ""

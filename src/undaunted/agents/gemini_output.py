@@ -1,0 +1,310 @@
+"""What Gemini CLI prints (`-o stream-json`, `json`, `text`) and what it means.
+
+Recorded with 0.61.0. Its exit code is the HTTP status modulo 256 in the structured formats (and 0
+for a broken stream or a 512), so it is the last evidence; in `json` an error is a JSON object at
+the end of stderr, with stdout empty; `result.error.type` is always "unknown".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from undaunted.agents.agent import RunNotice
+from undaunted.agents.reader import (
+    Ending,
+    JsonObject,
+    OutputReader,
+    as_object,
+    as_text,
+    objects_in,
+    whole_number,
+)
+from undaunted.agents.rules import Evidence, RuleSet, TextRule, one_line
+from undaunted.failures import FailureKind
+from undaunted.tasks import PermissionDenial, Usage
+
+__all__ = ["GEMINI_RULES", "GeminiReader"]
+
+K = FailureKind
+
+GEMINI_RULES = RuleSet(
+    specific=(
+        TextRule(
+            K.AUTH,
+            r"api[_ ]key[_ ](?:not valid|invalid)|invalid api key|UNAUTHENTICATED"
+            r"|(?:invalid|set an) auth method"
+            r"|GEMINI_API_KEY environment variable|manual authorization|authentication timed out"
+            r"|authentication (?:failed|required|error)|error authenticating|invalid_grant"
+            r"|IneligibleTier|UNSUPPORTED_CLIENT|TOS_VIOLATION|ACCESS_TOKEN_\w+"
+            r"|credentials are not valid|could not load the default credentials|please log ?in",
+        ),
+        TextRule(
+            K.CONTENT_POLICY,
+            r"recitation|copyright filter|blocked (?:by|due to|because)|PROHIBITED_CONTENT"
+            r"|safety (?:filter|setting|reason)|finishReason\W+SAFETY",
+        ),
+        TextRule(
+            K.CONTEXT_TOO_LONG,
+            r"input token count|token count .* exceeds|exceed\w* the (?:maximum number of tokens"
+            r"|token limit|context)|payload size exceeds|context window (?:will )?overflow"
+            r"|prompt is too long",
+        ),
+        TextRule(K.LIMIT_REACHED, r"max(?:imum)? session turns|loop detected"),
+        TextRule(
+            K.OVERLOADED,
+            r"MODEL_CAPACITY_EXHAUSTED|no capacity available|overloaded|experiencing high demand",
+        ),
+        TextRule(
+            K.QUOTA_EXHAUSTED,
+            r"daily quota|per ?day|TerminalQuotaError|QUOTA_EXHAUSTED|quota will reset after"
+            r"(?=[^.]*\d+h)|daily limit",
+        ),
+        TextRule(
+            K.BILLING, r"billing (?:is not|has not been|account)|enable billing|payment required"
+        ),
+        TextRule(
+            K.RATE_LIMITED,
+            r"retry (?:in|after) \d|RATE_LIMIT_EXCEEDED|RetryableQuotaError|per ?minute"
+            r"|resource has been exhausted|quota will reset after|exhausted your capacity"
+            r"|quota limitations in place",
+        ),
+        TextRule(K.QUOTA_EXHAUSTED, r"exceeded your current quota"),
+        TextRule(
+            K.PERMISSION,
+            r"PERMISSION_DENIED|not running in a trusted directory|folder is not trusted"
+            r"|location is not supported|does not have permission",
+        ),
+        TextRule(
+            K.NOT_FOUND,
+            r"is not found for api version|ModelNotFoundError|error resuming session"
+            r"|no previous sessions|model .{0,80}not found|\bNOT_FOUND\b",
+        ),
+        TextRule(
+            K.MISCONFIGURED,
+            r"fix the configuration file|unknown arguments?:|invalid values:|not enough arguments"
+            r"|failed to save project registry|missing required argument|sandbox (?:image|command)"
+            r"|invalid settings",
+        ),
+        TextRule(K.INVALID_REQUEST, r"no input provided", blames_task=True),
+        TextRule(
+            K.BROKEN_RESPONSE,
+            r"model stream ended|INVALID_STREAM|invalid (?:stream|chunk)|empty response"
+            r"|incomplete json|unexpected (?:token|end of)|not valid json|failed to parse"
+            r"|malformed|no response text|finish reason|premature close|\[API Error: terminated\]"
+            r"|TypeError: terminated|^terminated$",
+        ),
+        TextRule(
+            K.NETWORK,
+            r"fetch failed|\bE(?:CONN\w+|NOTFOUND|TIMEDOUT|AI_AGAIN|PIPE|HOSTUNREACH|NETUNREACH)\b"
+            r"|socket hang up|network error|connection (?:error|refused|reset)|DEADLINE_EXCEEDED",
+        ),
+    ),
+    general=(
+        TextRule(K.RATE_LIMITED, r"RESOURCE_EXHAUSTED|request a quota increase|too many requests"),
+        TextRule(K.OVERLOADED, r"\bUNAVAILABLE\b"),
+        TextRule(K.SERVER_ERROR, r"\bINTERNAL\b|internal error"),
+        TextRule(K.INVALID_REQUEST, r"INVALID_ARGUMENT"),
+        TextRule(K.MISCONFIGURED, r"EACCES|permission denied|EROFS|ENOSPC"),
+    ),
+)
+
+_OWN_EXIT_CODES = {
+    41: (K.AUTH, "authentication"),
+    42: (K.INVALID_REQUEST, "input"),
+    44: (K.MISCONFIGURED, "sandbox"),
+    52: (K.MISCONFIGURED, "configuration"),
+    53: (K.LIMIT_REACHED, "turn limit"),
+    54: (K.UNKNOWN, "fatal tool error"),
+    55: (K.PERMISSION, "untrusted folder"),
+}
+_STATUS_OF_EXIT_CODE = {
+    status % 256: status
+    for status in (400, 401, 402, 403, 404, 408, 413, 429, 500, 501, 502, 503, 504, 529)
+}
+_STATUS_IN_TEXT = re.compile(r'\\*"code\\*"\s*:\s*(\d{3})\b|\bstatus:? (\d{3})\b')
+_RETRY_NOTICE = re.compile(r"^Attempt (\d+) failed\b(?!.*Max attempts reached)")
+# Lines of stderr that speak of no failure: stack frames, banners and the CLI's own retries.
+_NOISE = re.compile(
+    r"^\s*at |^Warning: |^Ripgrep |^YOLO mode|^Loaded cached|^Attempt \d+ failed|^Suggested retry"
+    r"|^Approval mode overridden|^\s*$"
+)
+_REPORT_AT = re.compile(r"Full report available at: \S+\s*")
+
+
+@dataclass(slots=True)
+class GeminiReader(OutputReader):
+    """Reads one run of `gemini`."""
+
+    _result: JsonObject | None = None
+    _document: JsonObject | None = None
+    _parts: list[str] = field(default_factory=list)
+    _said: str = ""
+    _tools: dict[str, JsonObject] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> RuleSet:
+        """The agent's failure rules."""
+        return GEMINI_RULES
+
+    def feed_event(self, event: JsonObject) -> RunNotice | None:
+        """Takes in one event of the stream; anything else waits for the end."""
+        match event.get("type"):
+            case "init":
+                self.session_id = as_text(event.get("session_id")) or self.session_id
+                self.model = as_text(event.get("model")) or self.model
+                return RunNotice("session", self.session_id or "")
+            case "message" if event.get("role") == "assistant":
+                self._parts.append(as_text(event.get("content")))
+            case "tool_use":
+                return self._tool_use(event)
+            case "tool_result":
+                self._tool_result(event)
+            case "error":
+                self.errors.append(_spoken("error event", as_text(event.get("message"))))
+            case "result":
+                self._result = event
+                self._read_stats(as_object(event.get("stats")))
+            case _:
+                pass
+        return None
+
+    def feed_stderr(self, line: bytes) -> RunNotice | None:
+        """Takes in one line of stderr: there the CLI tells of its own retries."""
+        text = line.decode(errors="replace")
+        if not _RETRY_NOTICE.match(text):
+            return None
+        self.inner_retries += 1
+        return RunNotice("inner_retry", one_line(text, 160))
+
+    def _tool_use(self, event: JsonObject) -> RunNotice:
+        # The answer is what is said after the last tool; what came before was on the way.
+        self._said = "".join(self._parts) or self._said
+        self._parts.clear()
+        self._tools[as_text(event.get("tool_id"))] = event
+        return RunNotice("tool", as_text(event.get("tool_name")))
+
+    def _tool_result(self, event: JsonObject) -> None:
+        error = as_object(event.get("error"))
+        said = as_text(error.get("message")) or as_text(event.get("output"))
+        denied = re.search(r"denied|not (?:allowed|permitted)|policy|not found in registry", said)
+        if event.get("status") == "success" or not denied:
+            return
+        use = self._tools.get(as_text(event.get("tool_id")), {})
+        name = as_text(use.get("tool_name")) or "tool"
+        self.denials.append(PermissionDenial(name, one_line(said, 200)))
+
+    def _read_stats(self, stats: JsonObject) -> None:
+        if "input_tokens" in stats:
+            self.usage = Usage(
+                whole_number(stats.get("input_tokens")),
+                whole_number(stats.get("output_tokens")),
+                whole_number(stats.get("cached")),
+            )
+            return
+        total: Usage | None = None
+        for model in as_object(stats.get("models")).values():
+            tokens = as_object(as_object(model).get("tokens"))
+            one = Usage(
+                whole_number(tokens.get("prompt")),
+                whole_number(tokens.get("candidates")),
+                whole_number(tokens.get("cached")),
+            )
+            total = one if total is None else total + one
+        self.usage = total or self.usage
+
+    def answer(self, ending: Ending) -> str | None:
+        """The finished answer, or None where the agent did not finish one."""
+        if self._result is not None:
+            if self._result.get("status") != "success":
+                return None
+            return "".join(self._parts) or self._said
+        document = self._read_document(ending)
+        if document is not None:
+            if document.get("error") is not None:
+                return None
+            response = document.get("response")
+            return response if isinstance(response, str) else None
+        if ending.text_mode and ending.exit_code == 0 and "[ERROR]" not in ending.stderr:
+            return ending.stdout.strip() or None
+        return None
+
+    def partial_answer(self) -> str | None:
+        """What there is of an answer that was not finished."""
+        in_document = as_text((self._document or {}).get("response"))
+        return "".join(self._parts) or self._said or in_document or None
+
+    def evidence(self, ending: Ending) -> Iterator[Evidence]:
+        """What speaks of a failure, strongest first."""
+        if self._result is not None:
+            error = as_object(self._result.get("error"))
+            yield _spoken("result event", as_text(error.get("message")))
+        document = self._read_document(ending)
+        if document is not None:
+            yield _error_object("result event", as_object(document.get("error")))
+        yield from reversed(self.errors)
+        if (on_stderr := _last_error_object(ending.stderr)) is not None:
+            yield _error_object("error event", on_stderr)
+        if self._result is None and document is None and self.session_id is None:
+            yield _spoken("stdout", ending.stdout)
+        lines = [ln for ln in ending.stderr.splitlines() if not _NOISE.match(ln)]
+        yield _spoken("stderr", _REPORT_AT.sub("", "\n".join(lines)))
+        if ending.exit_code in _OWN_EXIT_CODES:
+            kind, what = _OWN_EXIT_CODES[ending.exit_code]
+            yield Evidence("exit code", f"exit code {ending.exit_code}: {what}", _AS_STATUS[kind])
+        elif status := _STATUS_OF_EXIT_CODE.get(ending.exit_code or 0):
+            yield Evidence("exit code", f"exit code {ending.exit_code}", status)
+
+    def _read_document(self, ending: Ending) -> JsonObject | None:
+        """The one JSON document of `-o json`, where stdout is one."""
+        if self._document is None and ending.stdout.lstrip().startswith("{"):
+            try:
+                value: object = json.loads(ending.stdout)
+            except ValueError:
+                return None  # the stream format, or cut short: its lines were read already
+            found = next(iter(objects_in(value)), None)
+            if found is not None and "type" not in found:
+                self._document = found
+                self.session_id = as_text(found.get("session_id")) or self.session_id
+                self._read_stats(as_object(found.get("stats")))
+        return self._document
+
+
+# `RuleSet` reads kinds from statuses; the CLI's own exit codes are given one that stands for them.
+_AS_STATUS = {
+    K.AUTH: 401,
+    K.INVALID_REQUEST: 400,
+    K.LIMIT_REACHED: None,
+    K.MISCONFIGURED: None,
+    K.PERMISSION: 403,
+    K.UNKNOWN: None,
+}
+
+
+def _spoken(source: str, text: str) -> Evidence:
+    found = _STATUS_IN_TEXT.search(text)
+    return Evidence(source, text, int(found[1] or found[2]) if found else None)
+
+
+def _error_object(source: str, error: JsonObject) -> Evidence:
+    spoken = _spoken(source, as_text(error.get("message")))
+    code = whole_number(error.get("code"))
+    known = spoken.status or (code if code is not None and code >= 400 else None)
+    kind = as_text(error.get("type"))
+    named = kind if kind not in {"", "Error", "unknown"} else ""
+    return Evidence(source, f"{named} {spoken.text}".strip(), known)
+
+
+def _last_error_object(stderr: str) -> JsonObject | None:
+    """The `error` of the last JSON object that stands at the start of a line of stderr."""
+    decoder = json.JSONDecoder()
+    for found in reversed(list(re.finditer(r"^\{", stderr, re.MULTILINE))):
+        try:
+            value: object = decoder.raw_decode(stderr, found.start())[0]
+        except ValueError:
+            continue  # a brace of a stack trace
+        if error := as_object(as_object(value).get("error")):
+            return error
+    return None

@@ -1,0 +1,190 @@
+"""Understanding an agent's output: fed line by line while it runs, concluded when it has ended."""
+
+from __future__ import annotations
+
+import json
+import signal
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from typing import cast
+
+from undaunted.agents.agent import AgentResult, RunNotice
+from undaunted.agents.rules import Evidence, RuleSet, one_line
+from undaunted.failures import Failure, FailureKind
+from undaunted.tasks import PermissionDenial, Usage
+
+__all__ = [
+    "Ending",
+    "JsonObject",
+    "OutputReader",
+    "as_object",
+    "as_text",
+    "objects_in",
+    "whole_number",
+]
+
+JsonObject = dict[str, object]
+
+# Somebody asked the process to end: a person, a shutdown, a supervisor. No fault of the agent.
+_ASKED_TO_END = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+
+_AS_EXIT_CODE = {
+    128 + number: number
+    for number in (*_ASKED_TO_END, signal.SIGABRT, signal.SIGKILL, signal.SIGSEGV)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a process ended and what is kept of its output.
+
+    Attributes:
+        exit_code: Its exit status, negative for a signal; None if nobody saw it end.
+        stdout: What is kept of stdout.
+        stderr: What is kept of stderr.
+        text_mode: The agent was run without a structured output format: stdout is the answer.
+    """
+
+    exit_code: int | None
+    stdout: str = ""
+    stderr: str = ""
+    text_mode: bool = False
+
+    @property
+    def signal(self) -> signal.Signals | None:
+        """The signal that ended the process; None if it ended by itself.
+
+        A shell's `128 + n` counts for the signals that end processes in practice only: gemini's
+        exit codes (an HTTP status modulo 256) lie in the same range.
+        """
+        if self.exit_code is None or self.exit_code >= 0:
+            return _AS_EXIT_CODE.get(self.exit_code or 0)
+        try:
+            return signal.Signals(-self.exit_code)
+        except ValueError:
+            return None
+
+
+@dataclass(slots=True)
+class OutputReader(ABC):
+    """What has been understood of one run so far. One reader reads one run."""
+
+    session_id: str | None = None
+    model: str | None = None
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    inner_retries: int = 0
+    denials: list[PermissionDenial] = field(default_factory=list)
+    errors: list[Evidence] = field(default_factory=list)
+    """Error events, in the order in which they were printed."""
+
+    @property
+    @abstractmethod
+    def rules(self) -> RuleSet:
+        """The agent's failure rules."""
+
+    @abstractmethod
+    def feed_event(self, event: JsonObject) -> RunNotice | None:
+        """Takes in one JSON object of stdout; returns what is worth showing at once."""
+
+    @abstractmethod
+    def answer(self, ending: Ending) -> str | None:
+        """The finished answer, or None where the agent did not finish one."""
+
+    @abstractmethod
+    def partial_answer(self) -> str | None:
+        """What there is of an answer that was not finished."""
+
+    @abstractmethod
+    def evidence(self, ending: Ending) -> Iterable[Evidence]:
+        """What speaks of a failure, strongest first."""
+
+    def feed(self, line: bytes) -> RunNotice | None:
+        """Takes in one line of stdout; what is no JSON object is left to `Ending.stdout`."""
+        text = line.strip()
+        if not text.startswith((b"{", b"[")):
+            return None
+        try:
+            value: object = json.loads(text)
+        except ValueError:
+            return None
+        notice = None
+        for event in objects_in(value):
+            notice = self.feed_event(event) or notice
+        return notice
+
+    def feed_stderr(self, line: bytes) -> RunNotice | None:  # noqa: ARG002 - most say nothing there
+        """Takes in one line of stderr; most agents say nothing there that can't wait."""
+        return None
+
+    def conclude(self, ending: Ending, *, now: datetime, tz: tzinfo | None = None) -> AgentResult:
+        """How the run ended, by the evidence in its fixed order.
+
+        Args:
+            ending: The process's end.
+            now: The instant of that end; aware.
+            tz: The zone of times that name none; None is the machine's own.
+        """
+        content = self.answer(ending)
+        failure = None
+        if content is None:
+            pieces = list(self.evidence(ending))
+            if ending.signal is not None:
+                # What a killed process happened to print on the way (retry notices, say) does not
+                # explain its end; what it stated as its result or error does.
+                pieces = [p for p in pieces if p.source.endswith("event")]
+            failure = self.rules.classify(pieces, now=now, tz=tz) or _unexplained(ending, pieces)
+            content = self.partial_answer()
+        return AgentResult(
+            content=content,
+            failure=failure,
+            agent_session_id=self.session_id,
+            model=self.model,
+            usage=self.usage,
+            cost_usd=self.cost_usd,
+            exit_code=ending.exit_code,
+            inner_retries=self.inner_retries,
+            permission_denials=tuple(self.denials),
+        )
+
+
+def _unexplained(ending: Ending, pieces: Sequence[Evidence]) -> Failure:
+    """A failure that no rule explains: by the way the process ended, then by what it said."""
+    exited = f"exit code: {ending.exit_code}"
+    if (number := ending.signal) is not None:
+        asked = number in _ASKED_TO_END
+        kind = FailureKind.INTERRUPTED if asked else FailureKind.CRASHED
+        return Failure(kind, f"ended by {number.name} before it had a result", exited)
+    said = next((p for p in pieces if p.text.strip()), None)
+    if said is not None:
+        return Failure(
+            FailureKind.UNKNOWN, one_line(said.text, 500), f"{said.source}: no rule knows this text"
+        )
+    if ending.exit_code == 0:
+        message = "ended with exit code 0 but without a result"
+        return Failure(FailureKind.BROKEN_RESPONSE, message, exited)
+    message = f"ended with exit code {ending.exit_code} and said nothing"
+    return Failure(FailureKind.CRASHED, message, exited)
+
+
+def objects_in(value: object) -> list[JsonObject]:
+    """The JSON objects that `value` is or lists."""
+    values = cast("list[object]", value) if isinstance(value, list) else [value]
+    return [cast("JsonObject", v) for v in values if isinstance(v, dict)]
+
+
+def as_object(value: object) -> JsonObject:
+    """`value` if it is a JSON object, else an empty one: nothing an agent prints is trusted."""
+    return cast("JsonObject", value) if isinstance(value, dict) else {}
+
+
+def as_text(value: object) -> str:
+    """`value` if it is a string, else an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def whole_number(value: object) -> int | None:
+    """`value` as an int, or None if it is no number (true and false are none)."""
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

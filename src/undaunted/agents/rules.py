@@ -1,0 +1,163 @@
+"""From an agent's words to a kind of failure: ordered text rules, then the HTTP status.
+
+The evidence is looked at in a fixed order (the agent's own result event, its error events, stderr,
+the exit code); the first piece that a rule or a status explains decides. Within a piece, `specific`
+rules come before the status, because one status stands for many troubles (a 400 may be a long
+prompt, an empty account or a wrong key), and `general` rules come after it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+
+from undaunted.agents.reset_times import find_reset
+from undaunted.failures import Failure, FailureKind
+
+__all__ = ["HTTP_STATUS_KINDS", "Evidence", "RuleSet", "TextRule", "one_line"]
+
+HTTP_STATUS_KINDS: Mapping[int, FailureKind] = {
+    400: FailureKind.INVALID_REQUEST,
+    401: FailureKind.AUTH,
+    402: FailureKind.BILLING,
+    403: FailureKind.PERMISSION,
+    404: FailureKind.NOT_FOUND,
+    408: FailureKind.NETWORK,
+    409: FailureKind.SERVER_ERROR,
+    413: FailureKind.CONTEXT_TOO_LONG,
+    422: FailureKind.INVALID_REQUEST,
+    429: FailureKind.RATE_LIMITED,
+    503: FailureKind.OVERLOADED,
+    529: FailureKind.OVERLOADED,
+}
+"""What an HTTP status means where nothing better is known; every other 5xx is a server error."""
+
+# Time hints in other kinds' texts ("timed out after 5 minutes") say nothing about a limit.
+_LIMIT_KINDS = frozenset(
+    {
+        FailureKind.RATE_LIMITED,
+        FailureKind.QUOTA_EXHAUSTED,
+        FailureKind.OVERLOADED,
+        FailureKind.BILLING,
+    }
+)
+_MESSAGE_MAX_CHARS = 500
+_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One piece of what an agent left behind.
+
+    Attributes:
+        source: Where it was read: `result event`, `error event`, `stderr`, `stdout`, `exit code`.
+        text: What stood there.
+        status: The HTTP status it names, where it names one.
+        resets_at: The end of a limit that it names as an instant of its own.
+    """
+
+    source: str
+    text: str
+    status: int | None = None
+    resets_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextRule:
+    """A text that matches `pattern` (case folded) means `kind`.
+
+    `blames_task` marks texts that name the prompt itself as the fault.
+    """
+
+    kind: FailureKind
+    pattern: str
+    blames_task: bool = False
+    compiled: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "compiled", re.compile(self.pattern, re.IGNORECASE | re.DOTALL))
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """An agent's knowledge of its own failures.
+
+    Attributes:
+        specific: Rules that outrank the HTTP status.
+        general: Rules for texts without a status, or with one that says nothing.
+        statuses: What a status means to this agent, before `HTTP_STATUS_KINDS`.
+    """
+
+    specific: Sequence[TextRule]
+    general: Sequence[TextRule] = ()
+    statuses: Mapping[int, FailureKind] = field(default_factory=dict)
+
+    def classify(
+        self, pieces: Iterable[Evidence], *, now: datetime, tz: tzinfo | None = None
+    ) -> Failure | None:
+        """The failure that the first telling piece of evidence stands for.
+
+        Args:
+            pieces: The evidence, strongest first.
+            now: When it was printed; aware.
+            tz: The zone of times that name none; None is the machine's own.
+
+        Returns:
+            The failure, or None where no piece says anything known.
+        """
+        for piece in pieces:
+            kind, blames_task, why = self._kind(piece)
+            if kind is not None:
+                return _failure(kind, piece, why, blames_task=blames_task, now=now, tz=tz)
+        return None
+
+    def _kind(self, piece: Evidence) -> tuple[FailureKind | None, bool, str]:
+        for rule in self.specific:
+            if found := rule.compiled.search(piece.text):
+                return rule.kind, rule.blames_task, f'"{one_line(found[0], 120)}"'
+        if piece.status is not None and (kind := self._status_kind(piece.status)):
+            return kind, False, f"HTTP status {piece.status}"
+        for rule in self.general:
+            if found := rule.compiled.search(piece.text):
+                return rule.kind, rule.blames_task, f'"{one_line(found[0], 120)}"'
+        return None, False, ""
+
+    def _status_kind(self, status: int) -> FailureKind | None:
+        known = self.statuses.get(status) or HTTP_STATUS_KINDS.get(status)
+        if known is None and 500 <= status < 600:
+            return FailureKind.SERVER_ERROR
+        if known is None and 400 <= status < 500:
+            return FailureKind.INVALID_REQUEST
+        return known
+
+
+def _failure(
+    kind: FailureKind,
+    piece: Evidence,
+    why: str,
+    *,
+    blames_task: bool,
+    now: datetime,
+    tz: tzinfo | None,
+) -> Failure:
+    resets_at = piece.resets_at
+    if kind not in _LIMIT_KINDS:
+        resets_at = None
+    elif resets_at is None or resets_at < now:
+        resets_at = find_reset(piece.text, now=now, tz=tz)
+    return Failure(
+        kind=kind,
+        message=one_line(piece.text, _MESSAGE_MAX_CHARS) or str(kind),
+        evidence=f"{piece.source}: {why}",
+        retry_after_s=(resets_at - now).total_seconds() if resets_at else None,
+        resets_at=resets_at,
+        blames_task=blames_task,
+    )
+
+
+def one_line(text: str, max_chars: int) -> str:
+    """`text` with white space folded, cut to `max_chars` characters with an ellipsis."""
+    folded = _SPACE.sub(" ", text).strip()
+    return folded if len(folded) <= max_chars else folded[: max_chars - 1] + "…"
