@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -125,8 +125,12 @@ class Agent(Protocol):
         """Which login is used: part of the breaker's key."""
         ...
 
-    def availability(self, env: Mapping[str, str]) -> Availability:
-        """Whether it could be started with the caller's environment `env`; starts nothing."""
+    def availability(self) -> Availability:
+        """Whether it could be started here and now; starts nothing."""
+        ...
+
+    def credential_mark(self) -> str:
+        """A digest that changes with the agent's credential; says nothing about it otherwise."""
         ...
 
     def permission_flags(self, permissions: Permissions) -> tuple[str, ...]:

@@ -125,7 +125,9 @@ _STATUS_OF_EXIT_CODE = {
     for status in (400, 401, 402, 403, 404, 408, 413, 429, 500, 501, 502, 503, 504, 529)
 }
 _STATUS_IN_TEXT = re.compile(r'\\*"code\\*"\s*:\s*(\d{3})\b|\bstatus:? (\d{3})\b')
-_RETRY_NOTICE = re.compile(r"^Attempt (\d+) failed\b(?!.*Max attempts reached)")
+# "Attempt 1 failed with status 500. Retrying with backoff...", "... Retrying after 5668ms...": the
+# words may stand on the line behind; without them it was the last attempt.
+_RETRY_NOTICE = re.compile(r"^(?:Attempt \d+ failed|Suggested retry).*Retrying (?:with|after) ")
 # Lines of stderr that speak of no failure: stack frames, banners and the CLI's own retries.
 _NOISE = re.compile(
     r"^\s*at |^Warning: |^Ripgrep |^YOLO mode|^Loaded cached|^Attempt \d+ failed|^Suggested retry"

@@ -20,10 +20,11 @@ MAX_AHEAD = timedelta(days=8)
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _NUMBER_UNIT = (
     r"\d+(?:\.\d+)?\s*"
-    r"(?:ms|milliseconds?|weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)\b"
+    r"(?:ms|milliseconds?|weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)(?![a-z])"
 )
+# Not behind "timed out": "timed out after 5 minutes" says nothing about a limit.
 _DURATION = re.compile(
-    r"(?<!out\s)(?:\b(?:in|after|for|retry|delay|resets?)\b[\s:\"=]*)"  # not "timed out after 5 s"
+    r"(?<!out\s)(?:\b(?:in|after|for|retry|(?:retry)?delay|resets?)\b[\s:\"=]*)"
     rf"({_NUMBER_UNIT}(?:[\s,]*(?:and\s+)?{_NUMBER_UNIT})*)",
     re.IGNORECASE,
 )

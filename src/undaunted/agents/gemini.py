@@ -1,0 +1,156 @@
+"""Gemini CLI: `gemini`, its flags, its environment and the settings file that limits its retries.
+
+Source: recorded with 0.61.0; `docs/agents/gemini.md` says how each fact was seen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from undaunted.agents.agent import AgentRequest
+from undaunted.agents.cli_agent import INNER_RETRIES, CliAgent
+from undaunted.agents.gemini_output import GeminiReader
+from undaunted.agents.reader import JsonObject, as_object
+from undaunted.agents.rules import one_line
+from undaunted.failures import Failure, FailureKind
+from undaunted.tasks import Permissions
+
+__all__ = ["GeminiAgent", "merged_settings"]
+
+_SETTINGS_VARIABLE = "GEMINI_CLI_SYSTEM_SETTINGS_PATH"
+# Where Gemini CLI itself looks for the machine's settings on Linux.
+_SYSTEM_SETTINGS = "/etc/gemini-cli/settings.json"
+
+_PERMISSION_FLAGS: dict[Permissions, tuple[str, ...]] = {
+    # In headless mode nothing asks: in "default" whatever would have to be asked is denied.
+    "read": ("--approval-mode", "default"),
+    "edit": ("--approval-mode", "auto_edit"),
+    "full": ("--approval-mode", "yolo"),
+}
+
+
+_MENTION = re.compile(r"(?<!\\)@([^\s,;!?()\[\]{}@]+)")
+_SUB_AGENTS = frozenset({"codebase_investigator", "cli_help", "generalist"})
+
+
+class GeminiAgent(CliAgent):
+    """Runs Gemini CLI."""
+
+    name = "gemini"
+    program = "gemini"
+    env_prefixes = ("GEMINI_", "GOOGLE_", "CLOUDSDK_")
+    env_names = frozenset({"CODE_ASSIST_ENDPOINT", "SEATBELT_PROFILE"})
+    # Marks that a Gemini CLI sets for what it runs.
+    env_withheld = frozenset({"GEMINI_CLI", "GEMINI_CLI_ACTIVITY_LOG_TARGET"})
+    credential_names = (
+        "GEMINI_API_KEY",
+        "GOOGLE_API_KEY",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "GOOGLE_CLOUD_PROJECT",
+    )
+    credential_files = (".gemini/oauth_creds.json", ".gemini/.env", ".gemini/settings.json")
+
+    def permission_flags(self, permissions: Permissions) -> tuple[str, ...]:
+        """The agent's own flags for `permissions`."""
+        return _PERMISSION_FLAGS[permissions]
+
+    def arguments(self, request: AgentRequest) -> tuple[str, ...]:
+        """The command line behind `gemini`; without `-p` it takes stdin for the prompt."""
+        model = ("--model", request.model) if request.model else ()
+        return (
+            "--output-format",
+            "stream-json",
+            "--session-id",
+            request.agent_session_id,
+            *model,
+            *self.permission_flags(request.permissions),
+        )
+
+    def refuse(self, request: AgentRequest) -> Failure | None:
+        """Why the program would not hand the prompt on as typed; None if it would.
+
+        It runs what begins with a slash as a command of its own (`//` and `/*` apart), and rewrites
+        or reads an `@name` that is a file or folder of the working directory, or one of its
+        sub-agents. Nothing that we could add would keep the text as it is.
+        """
+        refusal = super().refuse(request)
+        if refusal is not None:
+            return refusal
+        if re.match(r"/(?![/*])", request.prompt):
+            said = request.prompt.split(maxsplit=1)[0]
+            return _refusal(f"it takes {one_line(said, 40)} for a command of its own")
+        for name in _MENTION.findall(request.prompt):
+            if name in _SUB_AGENTS or _exists(Path(request.cwd), name):
+                return _refusal(f"it takes @{one_line(name, 40)} for a request to read or delegate")
+        return None
+
+    def settings(self, request: AgentRequest) -> Mapping[str, str]:  # noqa: ARG002 - the same for all
+        """One process instead of a launcher that ignores signals, few retries, a trusted folder.
+
+        To run a task in a folder is the person's word for that folder; without it the program
+        refuses to run headless at all (exit code 55).
+        """
+        return {
+            "GEMINI_CLI_NO_RELAUNCH": "true",
+            "GEMINI_CLI_TRUST_WORKSPACE": "true",
+            _SETTINGS_VARIABLE: str(self._write_settings()),
+        }
+
+    def reader(self) -> GeminiReader:
+        """A fresh reader for one run."""
+        return GeminiReader()
+
+    def _write_settings(self) -> Path:
+        """The machine's settings with ours on top, in a folder that only the person can enter.
+
+        The program skips the file if others may write to any folder above it.
+        """
+        theirs = Path(self._context.env.get(_SETTINGS_VARIABLE, _SYSTEM_SETTINGS))
+        try:
+            text = theirs.read_text(encoding="utf-8")
+        except OSError:
+            text = "{}"  # most machines have none
+        folder = self._context.data_folder / "agents"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / "gemini-settings.json"
+        content = json.dumps(merged_settings(text), indent=2)
+        # Replaced in one step: another run may be reading it now.
+        handle, name = tempfile.mkstemp(dir=folder, prefix=".gemini-settings-")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
+        Path(name).replace(path)
+        return path
+
+
+def _refusal(why: str) -> Failure:
+    # Another agent may well take the prompt as it is, so the task is not to blame.
+    return Failure(
+        FailureKind.INVALID_REQUEST,
+        f"Gemini CLI would not hand the prompt on as typed: {why}",
+        "undaunted: validation of the prompt",
+    )
+
+
+def _exists(folder: Path, name: str) -> bool:
+    try:
+        path = (folder / name.rstrip(".:'\"")).resolve()
+        return path.exists() and path.is_relative_to(folder.resolve())
+    except (OSError, ValueError):  # too long for a name, or no name at all
+        return False
+
+
+def merged_settings(text: str) -> JsonObject:
+    """The settings in `text` (JSON, or nothing usable) with few retries and no update of itself."""
+    try:
+        settings = as_object(json.loads(text))
+    except ValueError:
+        settings = {}  # the program would not start with it; its own error would be no clearer
+    general = as_object(settings.get("general"))
+    # The first request counts as an attempt.
+    ours = {"maxAttempts": INNER_RETRIES + 1, "enableAutoUpdate": False}
+    return {**settings, "general": {**general, **ours}}
