@@ -63,6 +63,9 @@ class TaskExecutionError(UndauntedError):
         message: What happened, for a person.
         failures: One text per agent tried, in order of the tries.
         retry_after_s: Seconds until trying again makes sense, where known.
+
+    Attributes:
+        kind: The kind of the failure that decided (`FailureKind`), where known.
     """
 
     code = ErrorCode.TASK_EXECUTION_ERROR
@@ -78,6 +81,7 @@ class TaskExecutionError(UndauntedError):
         super().__init__(message)
         self.failures: dict[str, str] = dict(failures or {})
         self.retry_after_s = retry_after_s
+        self.kind: str | None = None
 
 
 class AgentUnavailableError(TaskExecutionError):

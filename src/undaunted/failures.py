@@ -13,6 +13,7 @@ from enum import StrEnum
 __all__ = [
     "KINDS",
     "Action",
+    "AttemptFailedError",
     "Failure",
     "FailureKind",
     "KindRule",
@@ -185,3 +186,20 @@ class Failure:
     def with_text(self, message: str, evidence: str) -> Failure:
         """The same failure with other words, as redaction leaves it."""
         return replace(self, message=message, evidence=evidence)
+
+
+class AttemptFailedError(Exception):
+    """One attempt failed; what policies see of it.
+
+    Args:
+        failure: What went wrong.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Seconds to wait that the other side asked for."""
+        return self.failure.retry_after_s

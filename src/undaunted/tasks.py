@@ -17,6 +17,7 @@ from uuid import uuid4
 __all__ = [
     "FINAL_STATES",
     "SCHEMA_VERSION",
+    "AgentName",
     "Attempt",
     "AttemptOutcome",
     "IllegalTransitionError",
@@ -37,6 +38,13 @@ SCHEMA_VERSION = 1
 Permissions = Literal["read", "edit", "full"]
 """What an agent may do: `read` changes nothing, `edit` may change files in the working directory,
 `full` may do whatever the agent can."""
+
+
+class AgentName(StrEnum):
+    """The agents that undaunted knows (S8: the enum whose `.value` is the name)."""
+
+    CLAUDE = "claude"
+    GEMINI = "gemini"
 
 
 class TaskState(StrEnum):

@@ -1,0 +1,189 @@
+"""One attempt: the row is written, the process runs, the row is closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from undaunted.agents.agent import Agent, AgentRequest, AgentResult, RunNotice
+from undaunted.course import Course, Visit
+from undaunted.failures import AttemptFailedError, Failure, FailureKind
+from undaunted.narrator import Narrator
+from undaunted.redaction import Redactor
+from undaunted.resilience.clock import Clock
+from undaunted.resilience.timeout import Timeout
+from undaunted.store.store import Store
+from undaunted.tasks import Attempt, AttemptOutcome
+from undaunted.transcripts import TranscriptRecorder
+
+__all__ = ["AttemptRunner", "StaleAttemptError"]
+
+# What an agent gets beyond its own time limit to end its processes before the flow stops waiting
+# for it: TERM, grace, KILL, and room for a slow machine.
+_ENDING_S = 30.0
+
+
+class StaleAttemptError(RuntimeError):
+    """The attempt's token is not the current one: somebody else has the task now."""
+
+
+class AttemptRunner:
+    """Runs attempts and keeps their rows.
+
+    Args:
+        store: Where rows and transcripts go.
+        clock: Where time comes from.
+        new_id: Gives a fresh UUID as text.
+        redactor: Takes secrets out of what is kept.
+        narrator: Tells of what happened.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        new_id: Callable[[], str],
+        redactor: Redactor,
+        narrator: Narrator,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._new_id = new_id
+        self._redactor = redactor
+        self._narrator = narrator
+
+    async def run(self, course: Course, visit: Visit, agent: Agent, untried: int) -> AgentResult:
+        """Runs `agent` once for the task of `course`.
+
+        Args:
+            course: The task and what was tried.
+            visit: The agent's turn.
+            agent: The agent.
+            untried: Agents that could still be tried, this one included; bounds the time.
+
+        Raises:
+            AttemptFailedError: The attempt failed; its row says how.
+            StaleAttemptError: Somebody else has the task now; nothing was written.
+
+        Cancellation: ends the agent's processes, closes the row, goes through.
+        """
+        if visit.attempts == 0:
+            course.begin(visit)
+        visit.attempts += 1
+        timeout_s = course.attempt_timeout_s(untried)
+        attempt = Attempt(
+            number=len(course.attempts) + 1,
+            agent=visit.agent,
+            account=visit.account,
+            model=visit.model,
+            token=self._new_id(),
+            started_at=self._clock.now(),
+            reason_chosen=visit.reason if visit.attempts == 1 else f"attempt {visit.attempts}",
+        )
+        await self._store.open_attempt(course.task.id, attempt)
+        self._narrator.attempt_started(course, visit, attempt, timeout_s)
+        began_s = self._clock.monotonic()
+        try:
+            result = await self._run_agent(course, visit, agent, attempt, timeout_s)
+        except BaseException as error:
+            # Ours or a cancellation: the row must not stay open, and it is raised again.
+            outcome = (
+                AttemptOutcome.CANCELLED
+                if isinstance(error, asyncio.CancelledError)
+                else AttemptOutcome.INTERRUPTED
+            )
+            closed = replace(attempt, outcome=outcome, duration_s=self._clock.monotonic() - began_s)
+            course.attempts.append(closed)
+            await asyncio.shield(self._store.close_attempt(course.task.id, closed))
+            raise
+        return await self._close(course, visit, attempt, result, began_s)
+
+    async def _run_agent(
+        self, course: Course, visit: Visit, agent: Agent, attempt: Attempt, timeout_s: float
+    ) -> AgentResult:
+        task = course.task
+        request = AgentRequest(
+            prompt=task.prompt,
+            cwd=task.cwd or "",
+            permissions=task.permissions,
+            model=visit.model,
+            extra_args=task.agent_args.get("", ()) + task.agent_args.get(visit.agent, ()),
+            env_names=task.env_names,
+            agent_session_id=self._new_id(),
+            token=attempt.token,
+            timeout_s=timeout_s,
+            idle_timeout_s=task.idle_timeout_s,
+        )
+
+        def notify(notice: RunNotice) -> None:
+            if notice.kind == "inner_retry":
+                self._narrator.inner_retry(course, attempt, self._redactor.text(notice.text))
+
+        async with TranscriptRecorder(
+            self._store, task.id, attempt.number, redactor=self._redactor
+        ) as recorder:
+            try:
+                return await Timeout(timeout_s + _ENDING_S, clock=self._clock).call(
+                    agent.run, request, sink=recorder.take, notify=notify
+                )
+            except TimeoutError:
+                # The agent's own limits come first; this one holds for an agent without any.
+                message = f"not done after {timeout_s:g} s, and did not end by itself"
+                return AgentResult(None, Failure(FailureKind.TIMEOUT, message, "undaunted: limit"))
+
+    async def _close(
+        self,
+        course: Course,
+        visit: Visit,
+        attempt: Attempt,
+        result: AgentResult,
+        began_s: float,
+    ) -> AgentResult:
+        result = self._redacted(result)
+        failure = result.failure
+        visit.result = result
+        if failure is not None:
+            visit.failures.append(failure)
+        closed = replace(
+            attempt,
+            duration_s=self._clock.monotonic() - began_s,
+            outcome=AttemptOutcome.FAILED if failure else AttemptOutcome.SUCCEEDED,
+            model=result.model or attempt.model,
+            kind=str(failure.kind) if failure else None,
+            action=str(visit.next_action(failure)) if failure else "done",
+            message=failure.message if failure else None,
+            evidence=failure.evidence if failure else None,
+            exit_code=result.exit_code,
+            retry_after_s=failure.retry_after_s if failure else None,
+            resets_at=failure.resets_at if failure else None,
+            inner_retries=result.inner_retries,
+            permission_denials=result.permission_denials,
+            usage=result.usage,
+            cost_usd=result.cost_usd,
+            agent_session_id=result.agent_session_id,
+            command=result.command,
+        )
+        course.attempts.append(closed)
+        if not await self._store.close_attempt(course.task.id, closed):
+            raise StaleAttemptError(f"task {course.task.id} was taken over by another worker")
+        self._narrator.attempt_ended(course, closed, failure)
+        if failure is not None:
+            raise AttemptFailedError(failure)
+        return result
+
+    def _redacted(self, result: AgentResult) -> AgentResult:
+        clean = self._redactor
+        failure = result.failure
+        if failure is not None:
+            failure = failure.with_text(clean.text(failure.message), clean.text(failure.evidence))
+        return replace(
+            result,
+            failure=failure,
+            content=None if result.content is None else clean.answer(result.content),
+            command=tuple(clean.text(part) for part in result.command),
+            permission_denials=tuple(
+                replace(d, detail=clean.text(d.detail)) for d in result.permission_denials
+            ),
+        )

@@ -1,0 +1,255 @@
+"""Settings and where each comes from: flag > environment > project > person > default.
+
+The person's file is `undaunted.toml` in the platform's configuration folder; the project's is the
+nearest `undaunted.toml` from the working directory upwards. A project file is part of a repository
+that may have been merely cloned, so it can't say what is executed, what is passed to it, or grant
+more than `edit`: such settings in it are ignored, and that is said.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from undaunted.durations import parse_duration
+from undaunted.errors import ConfigurationError
+from undaunted.tasks import Permissions
+
+__all__ = [
+    "FILE_NAME",
+    "AgentSettings",
+    "Configuration",
+    "Settings",
+    "load_configuration",
+    "project_file",
+]
+
+FILE_NAME = "undaunted.toml"
+
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AgentSettings(_Table):
+    """`[agents.NAME]`: what differs for one agent.
+
+    Attributes:
+        command: The program and its first arguments, instead of the agent's usual program.
+        args: Further arguments, behind undaunted's own.
+        model: The model to ask for.
+        slots: Runs of this agent at the same time on this machine.
+    """
+
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    model: str | None = None
+    slots: int | None = Field(default=None, ge=1, le=1000)
+
+
+class EnvironmentSettings(_Table):
+    """`[env]`: which of the caller's variables the agents see beside the standard ones."""
+
+    pass_: tuple[str, ...] = Field(default=(), alias="pass")
+
+
+class Settings(_Table):
+    """All settings; durations are seconds or text such as `30m`.
+
+    Attributes:
+        order: Agents to try, first to last.
+        permissions: What agents may do: read, edit or full.
+        timeout: Wall-clock limit of an attempt.
+        idle_timeout: Longest time without a byte of output.
+        deadline: Limit of running and backoff over all attempts of a task.
+        max_wait: Limit of waiting for agents to come back, where waiting was asked for.
+        attempts: Attempts per agent, the first included.
+        retry_base: Backoff before the second attempt; doubles from there.
+        retry_max: Longest backoff, and longest stated wait that is slept through.
+        breaker_failures: Consecutive failures that open an agent's circuit breaker.
+        breaker_open: How long it stays open then.
+        slots: Runs of one agent at the same time on this machine.
+    """
+
+    order: tuple[str, ...] = ("claude", "gemini")
+    permissions: Permissions = "edit"
+    timeout: Duration = Field(default=1800.0, gt=0)
+    idle_timeout: Duration = Field(default=300.0, gt=0)
+    deadline: Duration = Field(default=7200.0, gt=0)
+    max_wait: Duration = Field(default=6 * 3600.0, ge=0)
+    attempts: int = Field(default=3, ge=1, le=100)
+    retry_base: Duration = Field(default=2.0, gt=0)
+    retry_max: Duration = Field(default=60.0, gt=0)
+    breaker_failures: int = Field(default=5, ge=1)
+    breaker_open: Duration = Field(default=60.0, gt=0)
+    slots: int = Field(default=4, ge=1, le=1000)
+    env: EnvironmentSettings = EnvironmentSettings()
+    agents: dict[str, AgentSettings] = Field(default_factory=dict)
+
+    def slots_of(self, agent: str) -> int:
+        """Runs of `agent` at the same time on this machine."""
+        own = self.agents.get(agent)
+        return own.slots if own is not None and own.slots is not None else self.slots
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings in force.
+
+    Attributes:
+        settings: The values.
+        origins: Where each set value comes from, by its dotted name; what is missing is a default.
+        warnings: What was ignored and why.
+    """
+
+    settings: Settings
+    origins: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+    def rows(self) -> list[tuple[str, object, str]]:
+        """(name, value, origin) of every setting, in the order of their definition."""
+        values = dict(_flatten(self.settings.model_dump(by_alias=True)))
+        return [(name, value, self.origins.get(name, "default")) for name, value in values.items()]
+
+
+def load_configuration(
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    person_folder: Path,
+    flags: Mapping[str, object] | None = None,
+) -> Configuration:
+    """The settings in force for a command run in `cwd`.
+
+    Args:
+        env: The caller's environment; `UNDAUNTED_TIMEOUT=10m` sets `timeout`, and so on.
+        cwd: The working directory, from which the project's file is looked for upwards.
+        person_folder: The folder of the person's file.
+        flags: Values given on the command line, by dotted name.
+
+    Raises:
+        ConfigurationError: A file can't be read, or a setting is unknown or has a wrong value;
+            the text says which, where it stands and what would do.
+    """
+    person = person_folder / FILE_NAME
+    project = project_file(cwd, person)
+    layers: list[tuple[str, dict[str, object]]] = []
+    warnings: list[str] = []
+    if person.is_file():
+        layers.append((f"person ({person})", _read(person)))
+    if project is not None:
+        kept, ignored = _allowed_in_project(_read(project))
+        warnings += [f"{project}: {name} is ignored: {why}" for name, why in ignored]
+        layers.append((f"project ({project})", kept))
+    layers.append(("environment", _from_environment(env)))
+    layers.append(("flag", dict(flags or {})))
+
+    values: dict[str, object] = {}
+    origins: dict[str, str] = {}
+    for origin, layer in layers:
+        for name, value in layer.items():
+            _check_name(name, origin)
+            values[name] = value
+            origins[name] = origin
+    return Configuration(_validated(values, origins), origins, tuple(warnings))
+
+
+def project_file(cwd: Path, person: Path) -> Path | None:
+    """The nearest settings file from `cwd` upwards to the project's root; None if there is none.
+
+    Args:
+        cwd: The working directory.
+        person: The person's own file, which is no project's.
+    """
+    for folder in (cwd, *cwd.parents):
+        candidate = folder / FILE_NAME
+        if candidate.is_file() and candidate != person:
+            return candidate
+        if (folder / ".git").exists():
+            return None  # the project ends here
+    return None
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        with path.open("rb") as file:
+            return dict(_flatten(tomllib.load(file)))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: can't be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: is no valid TOML: {error}") from error
+
+
+def _flatten(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flatten(cast("dict[str, object]", value), f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _allowed_in_project(
+    values: Mapping[str, object],
+) -> tuple[dict[str, object], list[tuple[str, str]]]:
+    kept: dict[str, object] = {}
+    ignored: list[tuple[str, str]] = []
+    own = "only the person's own file may say what is run, and with what"
+    for name, value in values.items():
+        if name.startswith("env.") or name.endswith((".command", ".args")):
+            ignored.append((name, own))
+        elif name == "permissions" and value == "full":
+            ignored.append((name, "a project can't grant more than edit"))
+        else:
+            kept[name] = value
+    return kept, ignored
+
+
+_SCALARS = tuple(n for n in Settings.model_fields if n not in {"env", "agents"})
+
+
+def _from_environment(env: Mapping[str, str]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name in _SCALARS:
+        text = env.get(f"UNDAUNTED_{name.upper()}", "")
+        if text:
+            listed = [part.strip() for part in text.split(",") if part.strip()]
+            found[name] = listed if name == "order" else text
+    return found
+
+
+def _check_name(name: str, origin: str) -> None:
+    known = [*_SCALARS, "env.pass"]
+    parts = name.split(".")
+    if len(parts) == 3 and parts[0] == "agents":
+        known = [f"agents.{parts[1]}.{field}" for field in AgentSettings.model_fields]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
+        raise ConfigurationError(f"unknown setting {name} ({origin}){hint}")
+
+
+def _validated(values: Mapping[str, object], origins: Mapping[str, str]) -> Settings:
+    nested: dict[str, object] = {}
+    for name, value in values.items():
+        table = nested
+        *folders, last = name.split(".")
+        for folder in folders:
+            table = cast("dict[str, object]", table.setdefault(folder, {}))
+        table[last] = value
+    try:
+        return Settings.model_validate(nested)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        at = next((o for n, o in origins.items() if name == n or name.startswith(n + ".")), "")
+        reason = first["msg"].removeprefix("Value error, ")
+        written = values.get(name, first["input"])
+        raise ConfigurationError(f"{name} = {written!r} ({at}): {reason}") from error

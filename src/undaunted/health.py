@@ -1,0 +1,380 @@
+"""The agents' circuit breakers, kept in the store and shared by every process on it.
+
+The rules are `resilience.CircuitBreaker`'s; each decision restores one from its row, asks it, and
+writes it back, in one transaction. What a failure does to the breaker is its kind's row in the
+table of `failures.py`: it counts, it opens the breaker until a stated time, or until a person (or
+a changed credential) closes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from undaunted.durations import format_duration
+from undaunted.failures import KINDS, AttemptFailedError, Failure, FailureKind
+from undaunted.health_records import HealthKey, HealthRow
+from undaunted.resilience.breaker.breaker import CircuitBreaker
+from undaunted.resilience.breaker.snapshot import BreakerSnapshot, CircuitState
+from undaunted.resilience.clock import Clock
+from undaunted.resilience.errors import CircuitOpenError
+from undaunted.resilience.policy import Policy
+
+__all__ = ["AgentHealth", "Figures", "Health", "HealthRows"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Figures = Callable[[], tuple[float | None, float | None]]
+"""Gives duration in seconds and cost in US dollars of the attempt that just ended."""
+
+OnOpen = Callable[[str, datetime | None], None]
+"""Told why a breaker opened, and until when (None: until a person closes it)."""
+
+
+class HealthRows(Protocol):
+    """What is needed of the store."""
+
+    async def health(self) -> dict[HealthKey, HealthRow]:
+        """Every row there is."""
+        ...
+
+    def health_update(self, key: HealthKey) -> AbstractAsyncContextManager[HealthRow]:
+        """One transaction on one row: what is changed in it is written."""
+        ...
+
+    async def delete_health(self, agent: str | None = None) -> int:
+        """Forgets the rows of an agent, or of all; returns how many there were."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AgentHealth:
+    """One breaker as it stands at an instant.
+
+    Attributes:
+        state: Closed, open or half open; an open breaker whose time has come is half open.
+        closed_reason: Why it lets nobody through now; empty if it lets somebody through.
+        back_at: When it lets a probe through, where that is known.
+        probe_due: The next attempt is the probe.
+        row: All that is kept.
+    """
+
+    state: CircuitState = CircuitState.CLOSED
+    closed_reason: str = ""
+    back_at: datetime | None = None
+    probe_due: bool = False
+    row: HealthRow | None = None
+
+    def unless_changed(self, credential_mark: str) -> AgentHealth:
+        """This health, or a fresh one if the breaker was opened with another credential."""
+        return AgentHealth() if _outdated(self.row, credential_mark) else self
+
+
+class Health:
+    """Looks after the breakers of all agents.
+
+    Args:
+        rows: Where they are kept.
+        clock: Where time comes from.
+        failure_threshold: Consecutive failures that count and open a breaker.
+        open_s: How long it stays open then, in seconds.
+        new_id: Gives a fresh id, for the claim of a probe.
+    """
+
+    def __init__(
+        self,
+        rows: HealthRows,
+        *,
+        clock: Clock,
+        failure_threshold: int,
+        open_s: float,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._rows = rows
+        self._clock = clock
+        self._failure_threshold = failure_threshold
+        self._open_s = open_s
+        self._new_id = new_id
+
+    async def report(self) -> dict[HealthKey, AgentHealth]:
+        """Every breaker that has a row, as it stands now, in the order of the keys."""
+        return {key: self._look(row) for key, row in (await self._rows.health()).items()}
+
+    async def reset(self, agent: str | None = None) -> int:
+        """Closes an agent's breakers, or all, and forgets their figures; returns how many."""
+        return await self._rows.delete_health(agent)
+
+    def breaker(
+        self,
+        key: HealthKey,
+        *,
+        credential_mark: str,
+        lease_s: float,
+        figures: Figures,
+        on_open: OnOpen,
+    ) -> Policy:
+        """The policy that runs an attempt under the breaker of `key`.
+
+        Args:
+            key: Whose breaker.
+            credential_mark: The agent's present credential.
+            lease_s: How long a probe's claim holds if its claimant never comes back, in seconds.
+            figures: Of the attempt that just ended.
+            on_open: Told when the attempt opened the breaker.
+        """
+        return _SharedBreaker(
+            self,
+            key,
+            credential_mark=credential_mark,
+            lease_s=lease_s,
+            figures=figures,
+            on_open=on_open,
+        )
+
+    async def admit(self, key: HealthKey, credential_mark: str, lease_s: float) -> Admission:
+        """Lets an attempt through, as the probe if one is due.
+
+        Raises:
+            CircuitOpenError: The breaker lets nobody through; says until when.
+        """
+        row = (await self._rows.health()).get(key)
+        if row is None or (row.state == CircuitState.CLOSED and not row.isolated):
+            # The common case reads only; whoever opens the breaker in this instant is seen by the
+            # next attempt.
+            return Admission(row.generation if row else 0)
+        async with self._rows.health_update(key) as row:
+            if _outdated(row, credential_mark):
+                _close(row)
+                return Admission(row.generation)
+            seen = self._look(row)
+            if seen.closed_reason:
+                raise _refusal(key, seen, self._clock.now())
+            breaker = self._breaker_of(row)
+            breaker.acquire()
+            _store(breaker, row)
+            if breaker.state is CircuitState.CLOSED:
+                return Admission(row.generation)
+            row.probe_token = self._new_id()
+            row.probe_until = self._clock.now() + timedelta(seconds=lease_s)
+            return Admission(row.generation, row.probe_token)
+
+    async def settle(
+        self,
+        key: HealthKey,
+        admission: Admission,
+        failure: Failure | None,
+        *,
+        credential_mark: str,
+        figures: tuple[float | None, float | None],
+    ) -> AgentHealth | None:
+        """Writes down how an admitted attempt ended.
+
+        Returns:
+            The breaker as it stands now if this attempt opened it, else None.
+        """
+        async with self._rows.health_update(key) as row:
+            _count(row, failure, figures, self._clock.now())
+            breaker = self._breaker_of(row)
+            was_open = breaker.state is CircuitState.OPEN
+            if self._is_current(row, admission):
+                permit = breaker.acquire()
+                if failure is None:
+                    permit.success()
+                elif failure.counts_for_breaker:
+                    permit.failure()
+                else:
+                    permit.release()
+            if failure is not None:
+                self._apply_limit(breaker, failure)
+            _store(breaker, row)
+            row.probe_token = row.probe_until = None
+            opened = breaker.state is CircuitState.OPEN and not was_open
+            row.credential_mark = credential_mark if breaker.state is CircuitState.OPEN else None
+            return self._look(row) if opened else None
+
+    async def give_back(self, key: HealthKey, admission: Admission) -> None:
+        """Frees the probe's place of an attempt that says nothing of the agent."""
+        if admission.probe_token is None:
+            return
+        async with self._rows.health_update(key) as row:
+            if row.probe_token == admission.probe_token:
+                row.probe_token = row.probe_until = None
+
+    def _apply_limit(self, breaker: CircuitBreaker, failure: Failure) -> None:
+        rule = failure.rule
+        if not rule.closes_agent:
+            return
+        if rule.needs_person:
+            breaker.isolate()
+        elif failure.resets_at is not None:
+            breaker.open_until_at(failure.resets_at)
+        elif rule.default_closed_s is not None:
+            breaker.open_for(rule.default_closed_s)
+
+    def _is_current(self, row: HealthRow, admission: Admission) -> bool:
+        if admission.probe_token is not None:
+            return row.probe_token == admission.probe_token
+        return row.generation == admission.generation and row.state == CircuitState.CLOSED
+
+    def _look(self, row: HealthRow) -> AgentHealth:
+        breaker = self._breaker_of(row)
+        state = breaker.state
+        now = self._clock.now()
+        reason, back_at = "", None
+        if row.isolated:
+            reason = f"{_why(row)}; a person has to act: undaunted agents reset NAME"
+        elif state is CircuitState.OPEN:
+            back_at = breaker.open_until
+            left_s = (back_at - now).total_seconds() if back_at else 0.0
+            reason = f"{_why(row)}; back in {format_duration(max(0.0, left_s))}"
+        elif state is CircuitState.HALF_OPEN and row.probe_until and row.probe_until > now:
+            reason = "another run probes it now"
+        probe_due = state is CircuitState.HALF_OPEN and not reason
+        return AgentHealth(state, reason, back_at, probe_due, row)
+
+    def _breaker_of(self, row: HealthRow) -> CircuitBreaker:
+        breaker = CircuitBreaker(self._failure_threshold, self._open_s, clock=self._clock)
+        breaker.restore(
+            BreakerSnapshot(
+                state=row.state,
+                failure_count=row.failure_count,
+                opened_at=row.opened_at.isoformat() if row.opened_at else None,
+                open_until=row.open_until.isoformat() if row.open_until else None,
+                isolated=row.isolated,
+                generation=row.generation,
+            )
+        )
+        return breaker
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Leave for one attempt: as of which generation, and whether it is the probe."""
+
+    generation: int
+    probe_token: str | None = None
+
+
+class _SharedBreaker(Policy):
+    """A breaker of the store as a policy."""
+
+    def __init__(
+        self,
+        health: Health,
+        key: HealthKey,
+        *,
+        credential_mark: str,
+        lease_s: float,
+        figures: Figures,
+        on_open: OnOpen,
+    ) -> None:
+        self._health = health
+        self._key = key
+        self._credential_mark = credential_mark
+        self._lease_s = lease_s
+        self._figures = figures
+        self._on_open = on_open
+
+    def bind(self, inner: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+        """Returns a function that runs `inner`, or raises CircuitOpenError without running it."""
+
+        async def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            admission = await self._health.admit(self._key, self._credential_mark, self._lease_s)
+            try:
+                result = await inner(*args, **kwargs)
+            except AttemptFailedError as error:
+                await self._settle(admission, error.failure)
+                raise
+            except BaseException:
+                # Cancelled, or a fault of ours: it says nothing of the agent.
+                await asyncio.shield(self._health.give_back(self._key, admission))
+                raise
+            await self._settle(admission, None)
+            return result
+
+        return call
+
+    async def _settle(self, admission: Admission, failure: Failure | None) -> None:
+        opened = await self._health.settle(
+            self._key,
+            admission,
+            failure,
+            credential_mark=self._credential_mark,
+            figures=self._figures(),
+        )
+        if opened is not None and opened.row is not None:
+            self._on_open(_why(opened.row), opened.back_at)
+
+
+def _outdated(row: HealthRow | None, credential_mark: str) -> bool:
+    """Whether a person's attention was needed, and the credential has changed since."""
+    return (
+        row is not None
+        and row.isolated
+        and row.credential_mark is not None
+        and row.credential_mark != credential_mark
+    )
+
+
+def _close(row: HealthRow) -> None:
+    fresh = HealthRow()
+    row.state, row.failure_count, row.isolated = fresh.state, 0, False
+    row.opened_at = row.open_until = row.credential_mark = None
+    row.probe_token = row.probe_until = None
+    row.generation += 1
+
+
+def _store(breaker: CircuitBreaker, row: HealthRow) -> None:
+    snapshot = breaker.snapshot()
+    row.state = snapshot.state
+    row.failure_count = snapshot.failure_count
+    row.opened_at = _instant(snapshot.opened_at)
+    row.open_until = _instant(snapshot.open_until)
+    row.isolated = snapshot.isolated
+    row.generation = snapshot.generation
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _count(
+    row: HealthRow,
+    failure: Failure | None,
+    figures: tuple[float | None, float | None],
+    now: datetime,
+) -> None:
+    duration_s, cost_usd = figures
+    row.attempts += 1
+    row.total_duration_s += duration_s or 0.0
+    row.total_cost_usd += cost_usd or 0.0
+    if failure is None:
+        row.successes += 1
+        row.last_success_at = now
+        return
+    row.failures += 1
+    row.last_failure_at = now
+    row.last_kind = str(failure.kind)
+    row.last_message = failure.message
+
+
+def _why(row: HealthRow) -> str:
+    if row.last_kind is None:
+        return "opened by a person"
+    if row.failure_count > 1 and KINDS[FailureKind(row.last_kind)].counts_for_breaker:
+        return f"{row.failure_count} failures in a row, the last {row.last_kind}"
+    return row.last_kind
+
+
+def _refusal(key: HealthKey, seen: AgentHealth, now: datetime) -> CircuitOpenError:
+    return CircuitOpenError(
+        f"{key}: {seen.closed_reason}",
+        retry_after_s=(seen.back_at - now).total_seconds() if seen.back_at else None,
+        open_until=seen.back_at,
+        isolated=bool(seen.row and seen.row.isolated),
+    )

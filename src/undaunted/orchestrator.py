@@ -1,0 +1,305 @@
+"""THE flow of one task: agents in order, attempts under policies, one final state.
+
+    deadline( retry( slot( breaker( attempt ) ) ) )         for each agent that can take the task
+
+Retry stands outside of the breaker, so that every attempt counts; an open breaker is a refusal,
+which is not retried but switches to the next agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from undaunted.agents.agent import Agent
+from undaunted.attempts import AttemptRunner
+from undaunted.course import Course, Visit
+from undaunted.endings import (
+    Ending,
+    all_failed,
+    cancelled,
+    deadline_passed,
+    failed,
+    internal_error,
+    succeeded,
+)
+from undaunted.failures import Action, AttemptFailedError
+from undaunted.health import AgentHealth, Health
+from undaunted.health_records import HealthKey
+from undaunted.narrator import Narrator
+from undaunted.resilience.backoff import Exponential
+from undaunted.resilience.clock import Clock
+from undaunted.resilience.deadline import Deadline
+from undaunted.resilience.errors import CircuitOpenError, DeadlineExceededError
+from undaunted.resilience.pipeline import Pipeline
+from undaunted.resilience.retry import Retry
+from undaunted.routing import Choice, Option, Skip, decide, usable_now
+from undaunted.slots import AgentSlots
+from undaunted.store.records import TaskFailureRecord
+from undaunted.store.run_lock import RunLock
+from undaunted.store.store import Store
+from undaunted.tasks import Task, TaskRecord, TaskState
+
+__all__ = ["FlowSettings", "Orchestrator"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowSettings:
+    """What the configuration tells the flow.
+
+    Attributes:
+        order: Agents to try when the task names none.
+        retry_base_s: Backoff before an agent's second attempt, in seconds; doubles from there.
+        retry_max_s: Longest backoff, and longest stated wait that is slept through, in seconds.
+        slots_of: Runs of an agent at the same time on this machine, by its name.
+        model_of: The model to ask an agent for where the task names none, by the agent's name.
+        max_switches: Changes of agent at most; None is no bound.
+    """
+
+    order: tuple[str, ...]
+    retry_base_s: float
+    retry_max_s: float
+    slots_of: Callable[[str], int]
+    model_of: Callable[[str], str | None]
+    max_switches: int | None = None
+
+
+class Orchestrator:
+    """Takes tasks through the flow; any number of them side by side.
+
+    Emits: the events of `undaunted.events`, each after the fact it tells of was written.
+    Cancellation: ends the running agent's processes, writes the task down as cancelled, and goes
+    through.
+    """
+
+    def __init__(
+        self,
+        *,
+        agents: Mapping[str, Agent],
+        store: Store,
+        health: Health,
+        slots: AgentSlots,
+        attempts: AttemptRunner,
+        settings: FlowSettings,
+        clock: Clock,
+        random: Callable[[], float],
+        narrator: Narrator,
+    ) -> None:
+        self._agents = agents
+        self._store = store
+        self._health = health
+        self._slots = slots
+        self._attempts = attempts
+        self._settings = settings
+        self._clock = clock
+        self._random = random
+        self._narrator = narrator
+
+    async def run(self, task: Task) -> TaskRecord:
+        """Runs `task` to a final state and returns what became of it.
+
+        Raises:
+            StoreError: The task could not be written down; then it was not accepted.
+        """
+        course = Course.of(task, self._clock)
+        with RunLock(self._store.folder, task.id):
+            await self._accept(course)
+            try:
+                ending = await self._until_done(course)
+            except asyncio.CancelledError:
+                await asyncio.shield(self._finish(course, cancelled()))
+                raise
+            except BaseException:
+                # A fault of ours: it is raised, and what was accepted still gets a final state.
+                await self._finish(course, internal_error())
+                raise
+            await self._finish(course, ending)
+        return await self._store.task(task.id)
+
+    async def _until_done(self, course: Course) -> Ending:
+        """The flow: each agent that can, in order; then the wait for the first to return."""
+        while True:
+            for agent in self._candidates(course):
+                if course.left_s <= 0:
+                    return deadline_passed(course)
+                choice = await self._consider(course, agent)
+                if isinstance(choice, Choice):
+                    ending = await self._visit(course, choice)
+                    if ending is not None:
+                        return ending
+            if course.left_s <= 0:
+                return deadline_passed(course)
+            back = await self._earliest_return(course)
+            if back is None or not course.may_wait_until(back[1]):
+                return all_failed(course, back)
+            await self._wait(course, *back)
+
+    def _candidates(self, course: Course) -> Sequence[str]:
+        """The agents still in the race, in order."""
+        return [name for name in self._names(course.task) if name not in course.spent]
+
+    async def _consider(self, course: Course, agent: str) -> Choice | Skip:
+        """Chooses `agent` or passes it over, by what is known of it now; says why."""
+        most = self._settings.max_switches
+        if most is not None and course.visited and course.switches >= most:
+            choice: Choice | Skip = Skip(agent, f"the limit of {most} switches is reached")
+        else:
+            out = [(s.agent, f"is out ({s.reason})") for s in course.skips.values()]
+            before = [b for b in (*course.spent.items(), *out) if b[0] != agent]
+            choice = decide((await self._options(course))[agent], before=before)
+        if isinstance(choice, Choice):
+            course.skips.pop(agent, None)
+            return choice
+        if course.skips.get(agent) != choice:
+            self._narrator.skipped(course, choice)
+        course.skips[agent] = choice
+        return choice
+
+    async def _visit(self, course: Course, choice: Choice) -> Ending | None:
+        """One agent's turn; None hands the task on."""
+        agent = self._agents[choice.agent]
+        visit = Visit(
+            agent=agent.name,
+            account=agent.account,
+            model=self._model(course.task, agent.name),
+            reason=choice.reason,
+            max_attempts=course.task.attempts,
+            retry_cap_s=self._settings.retry_max_s,
+        )
+        self._narrator.chosen(course, visit, agent, course.before(visit))
+        options = await self._options(course)
+        untried = sum(1 for o in options.values() if usable_now(o) and o.agent not in course.spent)
+        try:
+            result = await self._pipeline(course, visit, agent).call(
+                self._attempts.run, course, visit, agent, max(1, untried)
+            )
+        except AttemptFailedError as error:
+            course.spent[agent.name] = f"failed ({error.failure.kind})"
+            if visit.next_action(error.failure) in {Action.FAIL, Action.STOP}:
+                return failed(visit, error.failure)
+            return None
+        except CircuitOpenError as error:
+            # Since it was chosen somebody opened it, or probes it now.
+            course.skips[agent.name] = Skip(agent.name, str(error), error.open_until)
+            course.spent[agent.name] = "let nobody through"
+            return None
+        except DeadlineExceededError:
+            return deadline_passed(course)
+        return succeeded(visit, result)
+
+    def _pipeline(self, course: Course, visit: Visit, agent: Agent) -> Pipeline:
+        """The policies around one agent's attempts, outermost first."""
+        settings, tell = self._settings, self._narrator
+        slots = settings.slots_of(agent.name)
+        return Pipeline(
+            Deadline(course.left_s, clock=self._clock),
+            Retry(
+                course.task.attempts,
+                backoff=Exponential(base_s=settings.retry_base_s, max_s=settings.retry_max_s),
+                retry_if=lambda error: (
+                    isinstance(error, AttemptFailedError)
+                    and visit.next_action(error.failure) is Action.RETRY
+                ),
+                max_retry_after_s=settings.retry_max_s,
+                clock=self._clock,
+                random=self._random,
+                on_retry=lambda event: tell.retrying(course, visit, event),
+            ),
+            self._slots.policy(
+                agent.name, slots, on_wait=lambda: tell.slot_awaited(course, agent.name, slots)
+            ),
+            self._health.breaker(
+                self._key(course.task, agent),
+                credential_mark=agent.credential_mark(),
+                lease_s=course.task.timeout_s,
+                figures=lambda: (course.attempts[-1].duration_s, course.attempts[-1].cost_usd),
+                on_open=lambda why, until: tell.breaker_opened(course, visit, why, until),
+            ),
+        )
+
+    async def _options(self, course: Course) -> dict[str, Option]:
+        """What is known of each agent of the task now, in order."""
+        report = await self._health.report()
+        options: dict[str, Option] = {}
+        for name in self._names(course.task):
+            agent = self._agents[name]
+            availability = agent.availability()
+            health = report.get(self._key(course.task, agent), AgentHealth())
+            health = health.unless_changed(agent.credential_mark())
+            options[name] = Option(
+                agent=name,
+                missing="" if availability.usable else availability.reason,
+                closed_reason=health.closed_reason,
+                back_at=health.back_at,
+                probe=health.probe_due,
+            )
+        return options
+
+    async def _earliest_return(self, course: Course) -> tuple[str, datetime] | None:
+        """(agent, instant) of the agent that is back first, where any says when."""
+        back = [
+            (o.agent, o.back_at)
+            for o in (await self._options(course)).values()
+            if o.back_at is not None and not o.missing
+        ]
+        return min(back, key=lambda b: b[1], default=None)
+
+    async def _wait(self, course: Course, agent: str, back_at: datetime) -> None:
+        """Sleeps until `back_at`; whoever's breaker lets a probe through is in the race again."""
+        await self._store.set_waiting(course.task.id, back_at)
+        self._narrator.waiting(course, agent, back_at)
+        began_s = self._clock.monotonic()
+        await self._clock.sleep((back_at - self._clock.now()).total_seconds())
+        course.waited_s += self._clock.monotonic() - began_s
+        await self._store.resume_waiting(course.task.id)
+        for option in (await self._options(course)).values():
+            if option.probe:
+                course.spent.pop(option.agent, None)
+
+    async def _accept(self, course: Course) -> None:
+        """Writes the task down; from here on it is not lost."""
+        await self._store.create_task(course.task, created_at=course.created_at)
+        await self._store.start_task(course.task.id, course.created_at)
+        self._narrator.accepted(course, tuple(self._names(course.task)))
+
+    async def _finish(self, course: Course, ending: Ending) -> None:
+        """Writes the final state and tells of it."""
+        task, now = course.task, self._clock.now()
+        record = None
+        if ending.state is TaskState.FAILED:
+            record = TaskFailureRecord(
+                task_id=task.id,
+                error_message=ending.message,
+                attempted_agents=tuple(course.visited),
+                duration_s=course.elapsed_s,
+                timestamp=now,
+            )
+        await self._store.finish_task(
+            task.id,
+            ending.state,
+            at=now,
+            agent=ending.agent,
+            account=ending.account,
+            model=ending.model,
+            content=ending.content,
+            agent_session_id=ending.agent_session_id,
+            switches=course.switches,
+            error_kind=ending.kind,
+            error_code=ending.code,
+            error_detail_code=ending.detail_code,
+            error_message=ending.message or None,
+            retry_after_s=ending.retry_after_s,
+            failure=record,
+        )
+        self._narrator.ended(course, ending, now)
+
+    def _names(self, task: Task) -> Sequence[str]:
+        return task.agents or self._settings.order
+
+    def _model(self, task: Task, agent: str) -> str | None:
+        return task.models.get(agent) or task.models.get("") or self._settings.model_of(agent)
+
+    def _key(self, task: Task, agent: Agent) -> HealthKey:
+        return HealthKey(agent.name, agent.account, self._model(task, agent.name) or "")

@@ -1,0 +1,100 @@
+"""How many runs of one agent go on at once on this machine: a lock file each.
+
+Command lines of one account race on their token files, and every one of them takes memory. The
+files are locked by the kernel, so that a slot is free again when its process dies in whatever way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from filelock import FileLock, Timeout
+
+from undaunted.resilience.clock import Clock
+from undaunted.resilience.policy import Policy
+
+__all__ = ["AgentSlots"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# A lock on a file can't be awaited, so a run that finds all slots taken looks again after a while:
+# soon enough against runs of minutes, seldom enough to cost nothing.
+_LOOK_AGAIN_S = 0.2
+
+
+class AgentSlots:
+    """The slots of all agents, shared by every process on one data folder.
+
+    Args:
+        folder: Where the lock files are.
+        clock: Where waiting is done.
+    """
+
+    def __init__(self, folder: Path, *, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+
+    def policy(self, agent: str, slots: int, *, on_wait: Callable[[], None]) -> Policy:
+        """A policy that runs the work in one of the agent's slots.
+
+        Args:
+            agent: The agent's name.
+            slots: How many there are, at least 1.
+            on_wait: Called once, when all are taken and the waiting begins.
+        """
+        return _SlotPolicy(self, agent, slots, on_wait)
+
+    @contextlib.asynccontextmanager
+    async def take(
+        self, agent: str, slots: int, *, on_wait: Callable[[], None]
+    ) -> AsyncGenerator[int]:
+        """Holds one slot of `agent`; yields its number, from 0. Waits while all are taken."""
+        waited = False
+        while (taken := self._try_take(agent, slots)) is None:
+            if not waited:
+                waited = True
+                on_wait()
+            await self._clock.sleep(_LOOK_AGAIN_S)
+        number, lock = taken
+        try:
+            yield number
+        finally:
+            lock.release()
+
+    def _try_take(self, agent: str, slots: int) -> tuple[int, FileLock] | None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for number in range(slots):
+            # Not thread-local: whoever holds the object holds the lock.
+            path = self._folder / f"{agent}-{number}.lock"
+            lock = FileLock(path, timeout=0, mode=0o600, thread_local=False)
+            try:
+                lock.acquire()
+            except Timeout:
+                continue
+            return number, lock
+        return None
+
+
+class _SlotPolicy(Policy):
+    """Runs the work while holding a slot."""
+
+    def __init__(
+        self, slots: AgentSlots, agent: str, count: int, on_wait: Callable[[], None]
+    ) -> None:
+        self._slots = slots
+        self._agent = agent
+        self._count = count
+        self._on_wait = on_wait
+
+    def bind(self, inner: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+        """Returns a function that runs `inner` in a slot."""
+
+        async def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            async with self._slots.take(self._agent, self._count, on_wait=self._on_wait):
+                return await inner(*args, **kwargs)
+
+        return call
