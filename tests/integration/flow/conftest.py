@@ -23,7 +23,6 @@ from undaunted.service import Service
 from undaunted.store.store import Store
 from undaunted.testing import FakeClock
 
-
 # In memory where there is such a place: the flow is tested here, not the disk.
 _FAST_FOLDER = next((p for p in (Path("/dev/shm"),) if p.is_dir()), None)  # noqa: S108
 
