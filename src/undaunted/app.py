@@ -8,7 +8,9 @@ import re
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from platformdirs import user_config_path, user_data_path
@@ -23,19 +25,21 @@ from undaunted.agents.gemini_output import GeminiReader
 from undaunted.agents.process import run_process
 from undaunted.agents.reader import OutputReader
 from undaunted.agents.simulated import SimulatedReader
-from undaunted.attempts import AttemptRunner
 from undaunted.config import AgentSettings, Configuration, Settings, load_configuration
 from undaunted.errors import ConfigurationError
 from undaunted.events import Listener
 from undaunted.health import Health
 from undaunted.narrator import Narrator
-from undaunted.orchestrator import FlowSettings, Orchestrator
 from undaunted.redaction import Redactor
 from undaunted.rehearsal.personas import rehearsal_agents
 from undaunted.resilience.clock import Clock, SystemClock
-from undaunted.service import Service
 from undaunted.slots import AgentSlots
-from undaunted.store.store import Store
+
+if TYPE_CHECKING:
+    # What stands on the database is imported where it is put together: loading SQLAlchemy takes
+    # longer than all the rest, and `--help`, `explain` and `config` do without it.
+    from undaunted.service import Service
+    from undaunted.store.store import Store
 
 __all__ = ["DATA_FOLDER_VARIABLE", "App", "compose", "main"]
 
@@ -77,15 +81,27 @@ class App:
         self._uniform = uniform
         self._new_id = new_id
 
+    def now(self) -> datetime:
+        """The present instant, aware."""
+        return self._clock.now()
+
+    def new_id(self) -> str:
+        """A fresh UUID as text."""
+        return self._new_id()
+
     def data_folder(self) -> Path:
         """`UNDAUNTED_DATA_DIR`, else the platform's folder for a person's data."""
         named = self.env.get(DATA_FOLDER_VARIABLE)
         return Path(named).expanduser() if named else user_data_path("undaunted")
 
+    def config_folder(self) -> Path:
+        """`UNDAUNTED_CONFIG_DIR`, else the platform's folder for a person's settings."""
+        named = self.env.get(CONFIG_FOLDER_VARIABLE)
+        return Path(named).expanduser() if named else user_config_path("undaunted")
+
     def configuration(self, cwd: Path, flags: Mapping[str, object]) -> Configuration:
         """The settings in force for a command run in `cwd`; see `load_configuration`."""
-        named = self.env.get(CONFIG_FOLDER_VARIABLE)
-        folder = Path(named).expanduser() if named else user_config_path("undaunted")
+        folder = self.config_folder()
         return load_configuration(env=self.env, cwd=cwd, person_folder=folder, flags=flags)
 
     @asynccontextmanager
@@ -96,6 +112,8 @@ class App:
 
         A rehearsal begins with closed breakers, so that it shows the same every time.
         """
+        from undaunted.store.store import Store  # noqa: PLC0415 - see TYPE_CHECKING above
+
         check_depth(self.env)
         folder = self.data_folder() / "rehearsal" if rehearsal else self.data_folder()
         settings = configuration.settings
@@ -113,6 +131,8 @@ class App:
             order = settings.order
             agents = {n: _agent(n, settings, context) for n in dict.fromkeys((*order, *_AGENTS))}
         async with await Store.open(folder, clock_now=self._clock.now) as store:
+            if rehearsal:
+                await store.delete_health()
             yield compose(
                 agents=agents,
                 order=order,
@@ -153,6 +173,11 @@ def compose(
         redactor: Takes secrets out of what is kept.
         max_switches: Changes of agent at most in a task; None is no bound.
     """
+    # See TYPE_CHECKING above.
+    from undaunted.attempts import AttemptRunner  # noqa: PLC0415
+    from undaunted.orchestrator import FlowSettings, Orchestrator  # noqa: PLC0415
+    from undaunted.service import Service  # noqa: PLC0415
+
     models = {n: settings.agents.get(n, AgentSettings()).model for n in agents}
     narrator = Narrator(emit)
     health = Health(

@@ -14,7 +14,7 @@ from undaunted.redaction import Redactor
 from undaunted.resilience.clock import Clock
 from undaunted.resilience.timeout import Timeout
 from undaunted.store.store import Store
-from undaunted.tasks import Attempt, AttemptOutcome
+from undaunted.tasks import Attempt, AttemptOutcome, Task
 from undaunted.transcripts import TranscriptRecorder
 
 __all__ = ["AttemptRunner", "StaleAttemptError"]
@@ -54,7 +54,19 @@ class AttemptRunner:
         self._redactor = redactor
         self._narrator = narrator
 
-    async def run(self, course: Course, visit: Visit, agent: Agent, untried: int) -> AgentResult:
+    def transcript(self, task_id: str) -> TranscriptRecorder:
+        """The recorder of a task's attempts, to be held open while they run."""
+        return TranscriptRecorder(self._store, task_id, redactor=self._redactor)
+
+    async def run(
+        self,
+        course: Course,
+        visit: Visit,
+        agent: Agent,
+        *,
+        untried: int,
+        transcript: TranscriptRecorder,
+    ) -> AgentResult:
         """Runs `agent` once for the task of `course`.
 
         Args:
@@ -62,6 +74,7 @@ class AttemptRunner:
             visit: The agent's turn.
             agent: The agent.
             untried: Agents that could still be tried, this one included; bounds the time.
+            transcript: Where the output goes.
 
         Raises:
             AttemptFailedError: The attempt failed; its row says how.
@@ -86,7 +99,8 @@ class AttemptRunner:
         self._narrator.attempt_started(course, visit, attempt, timeout_s)
         began_s = self._clock.monotonic()
         try:
-            result = await self._run_agent(course, visit, agent, attempt, timeout_s)
+            request = self._request(course.task, visit, attempt, timeout_s)
+            result = await self._run_agent(course, agent, attempt, request, transcript)
         except BaseException as error:
             # Ours or a cancellation: the row must not stay open, and it is raised again.
             outcome = (
@@ -100,11 +114,10 @@ class AttemptRunner:
             raise
         return await self._close(course, visit, attempt, result, began_s)
 
-    async def _run_agent(
-        self, course: Course, visit: Visit, agent: Agent, attempt: Attempt, timeout_s: float
-    ) -> AgentResult:
-        task = course.task
-        request = AgentRequest(
+    def _request(
+        self, task: Task, visit: Visit, attempt: Attempt, timeout_s: float
+    ) -> AgentRequest:
+        return AgentRequest(
             prompt=task.prompt,
             cwd=task.cwd or "",
             permissions=task.permissions,
@@ -117,21 +130,26 @@ class AttemptRunner:
             idle_timeout_s=task.idle_timeout_s,
         )
 
+    async def _run_agent(
+        self,
+        course: Course,
+        agent: Agent,
+        attempt: Attempt,
+        request: AgentRequest,
+        transcript: TranscriptRecorder,
+    ) -> AgentResult:
         def notify(notice: RunNotice) -> None:
             if notice.kind == "inner_retry":
                 self._narrator.inner_retry(course, attempt, self._redactor.text(notice.text))
 
-        async with TranscriptRecorder(
-            self._store, task.id, attempt.number, redactor=self._redactor
-        ) as recorder:
-            try:
-                return await Timeout(timeout_s + _ENDING_S, clock=self._clock).call(
-                    agent.run, request, sink=recorder.take, notify=notify
-                )
-            except TimeoutError:
-                # The agent's own limits come first; this one holds for an agent without any.
-                message = f"not done after {timeout_s:g} s, and did not end by itself"
-                return AgentResult(None, Failure(FailureKind.TIMEOUT, message, "undaunted: limit"))
+        try:
+            return await Timeout(request.timeout_s + _ENDING_S, clock=self._clock).call(
+                agent.run, request, sink=transcript.attempt(attempt.number), notify=notify
+            )
+        except TimeoutError:
+            # The agent's own limits come first; this one holds for an agent without any.
+            message = f"not done after {request.timeout_s:g} s, and did not end by itself"
+            return AgentResult(None, Failure(FailureKind.TIMEOUT, message, "undaunted: limit"))
 
     async def _close(
         self,

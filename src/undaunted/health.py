@@ -29,6 +29,9 @@ __all__ = ["AgentHealth", "Figures", "Health", "HealthRows"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# An opened breaker is seen by every process within this time.
+_SHARED_WITHIN_S = 1.0
+
 Figures = Callable[[], tuple[float | None, float | None]]
 """Gives duration in seconds and cost in US dollars of the attempt that just ended."""
 
@@ -96,7 +99,7 @@ class Health:
         new_id: Callable[[], str],
     ) -> None:
         self._rows = rows
-        self._clock = clock
+        self.clock = clock
         self._failure_threshold = failure_threshold
         self._open_s = open_s
         self._new_id = new_id
@@ -117,11 +120,13 @@ class Health:
         lease_s: float,
         figures: Figures,
         on_open: OnOpen,
+        known: AgentHealth | None = None,
     ) -> Policy:
         """The policy that runs an attempt under the breaker of `key`.
 
         Args:
             key: Whose breaker.
+            known: The breaker as it was read this moment; the first attempt asks no second time.
             credential_mark: The agent's present credential.
             lease_s: How long a probe's claim holds if its claimant never comes back, in seconds.
             figures: Of the attempt that just ended.
@@ -134,15 +139,22 @@ class Health:
             lease_s=lease_s,
             figures=figures,
             on_open=on_open,
+            known=known,
         )
 
-    async def admit(self, key: HealthKey, credential_mark: str, lease_s: float) -> Admission:
+    async def admit(
+        self,
+        key: HealthKey,
+        credential_mark: str,
+        lease_s: float,
+        known: AgentHealth | None = None,
+    ) -> Admission:
         """Lets an attempt through, as the probe if one is due.
 
         Raises:
             CircuitOpenError: The breaker lets nobody through; says until when.
         """
-        row = (await self._rows.health()).get(key)
+        row = known.row if known else (await self._rows.health()).get(key)
         if row is None or (row.state == CircuitState.CLOSED and not row.isolated):
             # The common case reads only; whoever opens the breaker in this instant is seen by the
             # next attempt.
@@ -153,14 +165,14 @@ class Health:
                 return Admission(row.generation)
             seen = self._look(row)
             if seen.closed_reason:
-                raise _refusal(key, seen, self._clock.now())
+                raise _refusal(key, seen, self.clock.now())
             breaker = self._breaker_of(row)
             breaker.acquire()
             _store(breaker, row)
             if breaker.state is CircuitState.CLOSED:
                 return Admission(row.generation)
             row.probe_token = self._new_id()
-            row.probe_until = self._clock.now() + timedelta(seconds=lease_s)
+            row.probe_until = self.clock.now() + timedelta(seconds=lease_s)
             return Admission(row.generation, row.probe_token)
 
     async def settle(
@@ -178,7 +190,7 @@ class Health:
             The breaker as it stands now if this attempt opened it, else None.
         """
         async with self._rows.health_update(key) as row:
-            _count(row, failure, figures, self._clock.now())
+            _count(row, failure, figures, self.clock.now())
             breaker = self._breaker_of(row)
             was_open = breaker.state is CircuitState.OPEN
             if self._is_current(row, admission):
@@ -224,7 +236,7 @@ class Health:
     def _look(self, row: HealthRow) -> AgentHealth:
         breaker = self._breaker_of(row)
         state = breaker.state
-        now = self._clock.now()
+        now = self.clock.now()
         reason, back_at = "", None
         if row.isolated:
             reason = f"{_why(row)}; a person has to act: undaunted agents reset NAME"
@@ -238,7 +250,7 @@ class Health:
         return AgentHealth(state, reason, back_at, probe_due, row)
 
     def _breaker_of(self, row: HealthRow) -> CircuitBreaker:
-        breaker = CircuitBreaker(self._failure_threshold, self._open_s, clock=self._clock)
+        breaker = CircuitBreaker(self._failure_threshold, self._open_s, clock=self.clock)
         breaker.restore(
             BreakerSnapshot(
                 state=row.state,
@@ -272,7 +284,10 @@ class _SharedBreaker(Policy):
         lease_s: float,
         figures: Figures,
         on_open: OnOpen,
+        known: AgentHealth | None,
     ) -> None:
+        self._known = known
+        self._known_since_s = health.clock.monotonic()
         self._health = health
         self._key = key
         self._credential_mark = credential_mark
@@ -284,7 +299,9 @@ class _SharedBreaker(Policy):
         """Returns a function that runs `inner`, or raises CircuitOpenError without running it."""
 
         async def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            admission = await self._health.admit(self._key, self._credential_mark, self._lease_s)
+            admission = await self._health.admit(
+                self._key, self._credential_mark, self._lease_s, self._take_known()
+            )
             try:
                 result = await inner(*args, **kwargs)
             except AttemptFailedError as error:
@@ -298,6 +315,12 @@ class _SharedBreaker(Policy):
             return result
 
         return call
+
+    def _take_known(self) -> AgentHealth | None:
+        """What was read with the choice, for one attempt that follows within a second."""
+        known, self._known = self._known, None
+        age_s = self._health.clock.monotonic() - self._known_since_s
+        return known if age_s < _SHARED_WITHIN_S else None
 
     async def _settle(self, admission: Admission, failure: Failure | None) -> None:
         opened = await self._health.settle(

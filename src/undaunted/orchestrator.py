@@ -41,6 +41,7 @@ from undaunted.store.records import TaskFailureRecord
 from undaunted.store.run_lock import RunLock
 from undaunted.store.store import Store
 from undaunted.tasks import Task, TaskRecord, TaskState
+from undaunted.transcripts import TranscriptRecorder
 
 __all__ = ["FlowSettings", "Orchestrator"]
 
@@ -64,6 +65,14 @@ class FlowSettings:
     slots_of: Callable[[str], int]
     model_of: Callable[[str], str | None]
     max_switches: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """An agent as it was seen at one moment: as an option, and its breaker as it is kept."""
+
+    option: Option
+    health: AgentHealth
 
 
 class Orchestrator:
@@ -107,7 +116,8 @@ class Orchestrator:
         with RunLock(self._store.folder, task.id):
             await self._accept(course)
             try:
-                ending = await self._until_done(course)
+                async with self._attempts.transcript(task.id) as transcript:
+                    ending = await self._until_done(course, transcript)
             except asyncio.CancelledError:
                 await asyncio.shield(self._finish(course, cancelled()))
                 raise
@@ -118,15 +128,15 @@ class Orchestrator:
             await self._finish(course, ending)
         return await self._store.task(task.id)
 
-    async def _until_done(self, course: Course) -> Ending:
+    async def _until_done(self, course: Course, transcript: TranscriptRecorder) -> Ending:
         """The flow: each agent that can, in order; then the wait for the first to return."""
         while True:
             for agent in self._candidates(course):
                 if course.left_s <= 0:
                     return deadline_passed(course)
-                choice = await self._consider(course, agent)
-                if isinstance(choice, Choice):
-                    ending = await self._visit(course, choice)
+                seen = await self._look(course)
+                if isinstance(choice := self._consider(course, seen[agent].option), Choice):
+                    ending = await self._visit(course, choice, seen, transcript)
                     if ending is not None:
                         return ending
             if course.left_s <= 0:
@@ -140,15 +150,15 @@ class Orchestrator:
         """The agents still in the race, in order."""
         return [name for name in self._names(course.task) if name not in course.spent]
 
-    async def _consider(self, course: Course, agent: str) -> Choice | Skip:
-        """Chooses `agent` or passes it over, by what is known of it now; says why."""
-        most = self._settings.max_switches
+    def _consider(self, course: Course, option: Option) -> Choice | Skip:
+        """Chooses the agent of `option` or passes it over; says why."""
+        agent, most = option.agent, self._settings.max_switches
         if most is not None and course.visited and course.switches >= most:
             choice: Choice | Skip = Skip(agent, f"the limit of {most} switches is reached")
         else:
             out = [(s.agent, f"is out ({s.reason})") for s in course.skips.values()]
             before = [b for b in (*course.spent.items(), *out) if b[0] != agent]
-            choice = decide((await self._options(course))[agent], before=before)
+            choice = decide(option, before=before)
         if isinstance(choice, Choice):
             course.skips.pop(agent, None)
             return choice
@@ -157,7 +167,13 @@ class Orchestrator:
         course.skips[agent] = choice
         return choice
 
-    async def _visit(self, course: Course, choice: Choice) -> Ending | None:
+    async def _visit(
+        self,
+        course: Course,
+        choice: Choice,
+        seen: Mapping[str, _Seen],
+        transcript: TranscriptRecorder,
+    ) -> Ending | None:
         """One agent's turn; None hands the task on."""
         agent = self._agents[choice.agent]
         visit = Visit(
@@ -169,11 +185,15 @@ class Orchestrator:
             retry_cap_s=self._settings.retry_max_s,
         )
         self._narrator.chosen(course, visit, agent, course.before(visit))
-        options = await self._options(course)
-        untried = sum(1 for o in options.values() if usable_now(o) and o.agent not in course.spent)
+        untried = sum(1 for n in seen if usable_now(seen[n].option) and n not in course.spent)
         try:
-            result = await self._pipeline(course, visit, agent).call(
-                self._attempts.run, course, visit, agent, max(1, untried)
+            result = await self._pipeline(course, visit, agent, seen[agent.name].health).call(
+                self._attempts.run,
+                course,
+                visit,
+                agent,
+                untried=max(1, untried),
+                transcript=transcript,
             )
         except AttemptFailedError as error:
             course.spent[agent.name] = f"failed ({error.failure.kind})"
@@ -189,7 +209,9 @@ class Orchestrator:
             return deadline_passed(course)
         return succeeded(visit, result)
 
-    def _pipeline(self, course: Course, visit: Visit, agent: Agent) -> Pipeline:
+    def _pipeline(
+        self, course: Course, visit: Visit, agent: Agent, health: AgentHealth
+    ) -> Pipeline:
         """The policies around one agent's attempts, outermost first."""
         settings, tell = self._settings, self._narrator
         slots = settings.slots_of(agent.name)
@@ -216,33 +238,35 @@ class Orchestrator:
                 lease_s=course.task.timeout_s,
                 figures=lambda: (course.attempts[-1].duration_s, course.attempts[-1].cost_usd),
                 on_open=lambda why, until: tell.breaker_opened(course, visit, why, until),
+                known=health,
             ),
         )
 
-    async def _options(self, course: Course) -> dict[str, Option]:
+    async def _look(self, course: Course) -> dict[str, _Seen]:
         """What is known of each agent of the task now, in order."""
         report = await self._health.report()
-        options: dict[str, Option] = {}
+        seen: dict[str, _Seen] = {}
         for name in self._names(course.task):
             agent = self._agents[name]
             availability = agent.availability()
-            health = report.get(self._key(course.task, agent), AgentHealth())
-            health = health.unless_changed(agent.credential_mark())
-            options[name] = Option(
+            stored = report.get(self._key(course.task, agent), AgentHealth())
+            health = stored.unless_changed(agent.credential_mark())
+            option = Option(
                 agent=name,
                 missing="" if availability.usable else availability.reason,
                 closed_reason=health.closed_reason,
                 back_at=health.back_at,
                 probe=health.probe_due,
             )
-        return options
+            seen[name] = _Seen(option, stored)
+        return seen
 
     async def _earliest_return(self, course: Course) -> tuple[str, datetime] | None:
         """(agent, instant) of the agent that is back first, where any says when."""
         back = [
-            (o.agent, o.back_at)
-            for o in (await self._options(course)).values()
-            if o.back_at is not None and not o.missing
+            (name, s.option.back_at)
+            for name, s in (await self._look(course)).items()
+            if s.option.back_at is not None and not s.option.missing
         ]
         return min(back, key=lambda b: b[1], default=None)
 
@@ -254,9 +278,9 @@ class Orchestrator:
         await self._clock.sleep((back_at - self._clock.now()).total_seconds())
         course.waited_s += self._clock.monotonic() - began_s
         await self._store.resume_waiting(course.task.id)
-        for option in (await self._options(course)).values():
-            if option.probe:
-                course.spent.pop(option.agent, None)
+        for name, seen in (await self._look(course)).items():
+            if seen.option.probe:
+                course.spent.pop(name, None)
 
     async def _accept(self, course: Course) -> None:
         """Writes the task down; from here on it is not lost."""

@@ -165,8 +165,9 @@ def _unexplained(ending: Ending, pieces: Sequence[Evidence]) -> Failure:
     if ending.exit_code == 0:
         message = "ended with exit code 0 but without a result"
         return Failure(FailureKind.BROKEN_RESPONSE, message, exited)
-    message = f"ended with exit code {ending.exit_code} and said nothing"
-    return Failure(FailureKind.CRASHED, message, exited)
+    last_line = next((ln for ln in reversed(ending.stderr.splitlines()) if ln.strip()), None)
+    words = f": {one_line(last_line, 300)}" if last_line else " and said nothing"
+    return Failure(FailureKind.CRASHED, f"ended with exit code {ending.exit_code}{words}", exited)
 
 
 def objects_in(value: object) -> list[JsonObject]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections import Counter
 from datetime import timedelta
 from uuid import UUID
-
-import pytest
 
 from integration.flow.conftest import MakeWorld
 from integration.flow.scripted_agent import ScriptedAgent
@@ -31,10 +30,13 @@ TASKS = 200
 STOPPING_S = 30.0
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-async def test_two_hundred_tasks(make_world: MakeWorld, seed: int) -> None:
+# Any other seed must do as well: SIMULATION_SEED=7 pytest tests/integration/flow
+SEED = int(os.environ.get("SIMULATION_SEED", "1"))
+
+
+async def test_two_hundred_tasks(make_world: MakeWorld) -> None:
     """Each task ends in exactly one final state, and its attempts and times obey the house."""
-    rng = random.Random(seed)  # noqa: S311 - a replayable seed is what is wanted
+    rng = random.Random(SEED)  # noqa: S311 - a replayable seed is what is wanted
     clock = FakeClock(autojump=True)
     names = ("first", "second", "third")
     agents = [ScriptedAgent(name, clock, rng) for name in names]
