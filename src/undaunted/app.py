@@ -122,6 +122,7 @@ class App:
             data_folder=folder,
             run_process=run_process,
             now=self._clock.now,
+            pass_names=settings.env.pass_,
         )
         agents: Mapping[str, Agent]
         if rehearsal:

@@ -41,6 +41,7 @@ class CliContext:
         data_folder: A folder of the person's own for files that agents are to read.
         run_process: The spawner.
         now: Gives the present instant, aware.
+        pass_names: Further variables of `env` that every agent is to see.
         tz: The zone of times that agents print without one; None is the machine's.
     """
 
@@ -48,6 +49,7 @@ class CliContext:
     data_folder: Path
     run_process: ProcessRunner
     now: Callable[[], datetime]
+    pass_names: tuple[str, ...] = ()
     tz: tzinfo | None = None
 
 
@@ -222,6 +224,6 @@ class CliAgent(ABC):
             token=request.token,
             agent_names=self.env_names,
             agent_prefixes=self.env_prefixes,
-            pass_names=request.env_names,
+            pass_names=(*self._context.pass_names, *request.env_names),
             settings=self.settings(request),
         )
