@@ -1,0 +1,128 @@
+"""How Gemini CLI is asked, what it can't be asked, and the settings it is given."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from undaunted.agents.agent import AgentRequest
+from undaunted.agents.cli_agent import CliContext
+from undaunted.agents.gemini import GeminiAgent, merged_settings
+from undaunted.agents.process import ProcessResult, ProcessSpec
+from undaunted.tasks import Permissions
+
+REQUEST = AgentRequest(
+    prompt="do it",
+    cwd="/",
+    permissions="edit",
+    model=None,
+    extra_args=(),
+    env_names=(),
+    agent_session_id="12345678-1234-4234-a234-123456789abc",
+    token="token",
+    timeout_s=10,
+    idle_timeout_s=5,
+)
+
+
+async def not_run(spec: ProcessSpec, **_: object) -> ProcessResult:
+    raise AssertionError("nothing is started")
+
+
+def agent(folder: Path, **env: str) -> GeminiAgent:
+    return GeminiAgent(
+        CliContext(
+            env=env,
+            data_folder=folder,
+            run_process=not_run,  # type: ignore[arg-type]
+            now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+        )
+    )
+
+
+def test_command_line(tmp_path: Path) -> None:
+    """Structured output, a session of our own, no `-p`: the prompt is stdin alone."""
+    assert agent(tmp_path).arguments(replace(REQUEST, model="flash")) == (
+        "--output-format",
+        "stream-json",
+        "--session-id",
+        REQUEST.agent_session_id,
+        "--model",
+        "flash",
+        "--approval-mode",
+        "auto_edit",
+    )
+    assert agent(tmp_path).stdin(replace(REQUEST, prompt="--help")) == b"--help"
+
+
+@pytest.mark.parametrize(
+    ("permissions", "mode"), [("read", "default"), ("edit", "auto_edit"), ("full", "yolo")]
+)
+def test_permissions(tmp_path: Path, permissions: Permissions, mode: str) -> None:
+    """Each permission is an approval mode."""
+    assert agent(tmp_path).permission_flags(permissions) == ("--approval-mode", mode)
+
+
+@pytest.mark.parametrize("prompt", ["/clear", "/nosuch thing", "/etc/hosts: explain", "/"])
+def test_commands_are_refused(tmp_path: Path, prompt: str) -> None:
+    """What the program would take for a command is refused with a reason; the task moves on."""
+    refusal = agent(tmp_path).refuse(replace(REQUEST, prompt=prompt))
+    assert refusal is not None
+    assert (refusal.kind, refusal.action) == ("invalid_request", "switch")
+    assert prompt.split(maxsplit=1)[0] in refusal.message
+
+
+@pytest.mark.parametrize(
+    "prompt", ["// a comment", "/* a comment */", " /clear", "--help", "mail me@example.org"]
+)
+def test_other_texts_are_taken(tmp_path: Path, prompt: str) -> None:
+    """What only looks like a command or a mention is handed on."""
+    assert agent(tmp_path).refuse(replace(REQUEST, prompt=prompt, cwd=str(tmp_path))) is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "refused"),
+    [
+        ("read @a.txt.", True),
+        ("me@a.txt", True),
+        ("@sub", True),
+        (r"read \@a.txt", False),
+        ("@b.txt", False),
+        ("@/etc/hostname", False),
+        ("ask @codebase_investigator", True),
+        ("@" + "x" * 5000, False),
+        ("a @ b", False),
+    ],
+)
+def test_mentions(tmp_path: Path, prompt: str, refused: bool) -> None:
+    """An @name that is a file or folder of the workspace, or a sub-agent, would be rewritten."""
+    (tmp_path / "a.txt").write_text("secret")
+    (tmp_path / "sub").mkdir()
+    request = replace(REQUEST, prompt=prompt, cwd=str(tmp_path))
+    assert (agent(tmp_path).refuse(request) is not None) == refused
+
+
+def test_settings_are_merged(tmp_path: Path) -> None:
+    """The machine's settings stay, ours are on top, in a file that only the person can read."""
+    theirs = tmp_path / "theirs.json"
+    theirs.write_text('{"general": {"maxAttempts": 10, "vimMode": true}, "tools": {"x": 1}}')
+    gemini = agent(tmp_path / "data", GEMINI_CLI_SYSTEM_SETTINGS_PATH=str(theirs))
+    path = Path(gemini.settings(REQUEST)["GEMINI_CLI_SYSTEM_SETTINGS_PATH"])
+    assert path != theirs
+    assert json.loads(path.read_text()) == {
+        "general": {"maxAttempts": 3, "vimMode": True, "enableAutoUpdate": False},
+        "tools": {"x": 1},
+    }
+    assert path.stat().st_mode & 0o077 == 0
+    assert path.parent.stat().st_mode & 0o077 == 0
+    assert [p.name for p in path.parent.iterdir()] == [path.name], "no half-written file stays"
+
+
+@pytest.mark.parametrize("text", ["", "not json", "[1]", '{"general": 5}'])
+def test_unusable_settings(text: str) -> None:
+    """Whatever stands in the machine's file, ours are valid."""
+    assert merged_settings(text)["general"] == {"maxAttempts": 3, "enableAutoUpdate": False}
