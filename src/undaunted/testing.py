@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from undaunted.resilience.clock import TimerHandle
+
 __all__ = ["FakeClock"]
 
 _START_AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -90,14 +92,9 @@ class FakeClock:
         """The wall clock's instant, aware, in UTC; moves with `monotonic`."""
         return self._start_at + timedelta(seconds=self._time_s - self._start_s)
 
-    def call_later(self, delay_s: float, callback: Callable[[], object]) -> _Timer:
+    def call_later(self, delay_s: float, callback: Callable[[], object]) -> TimerHandle:
         """Calls `callback` when time has moved by `delay_s` seconds."""
-        self._idle = 0
-        self._armed += 1
-        timer = _Timer(self, self._time_s + max(delay_s, 0.0), self._armed, callback)
-        heapq.heappush(self._timers, timer)
-        self._watch()
-        return timer
+        return self._arm(delay_s, callback)
 
     async def sleep(self, seconds: float) -> None:
         """Returns when time has moved by `seconds`; at once, giving way, for zero or less."""
@@ -113,7 +110,7 @@ class FakeClock:
             if not woken.done():
                 woken.set_result(None)
 
-        timer = self.call_later(seconds, wake)
+        timer = self._arm(seconds, wake)
         self._sleeps.add(timer)
         self._watch()
         try:
@@ -141,14 +138,22 @@ class FakeClock:
             self._idle = 0
             self._watch()
 
+    def _arm(self, delay_s: float, callback: Callable[[], object]) -> _Timer:
+        self._idle = 0
+        self._armed += 1
+        timer = _Timer(self, self._time_s + max(delay_s, 0.0), self._armed, callback)
+        heapq.heappush(self._timers, timer)
+        self._watch()
+        return timer
+
     def _move_to(self, target_s: float) -> None:
         while self._timers and self._timers[0].when <= target_s:
             timer = heapq.heappop(self._timers)
             self._sleeps.discard(timer)
             if timer.callback is not None:
-                # max: a callback may itself have advanced the clock.
-                self._time_s = max(self._time_s, timer.when)
+                self._time_s = timer.when
                 timer.callback()
+        # A callback may itself have moved time beyond the target.
         self._time_s = max(self._time_s, target_s)
 
     def _forget(self, timer: _Timer) -> None:

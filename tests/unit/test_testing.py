@@ -268,18 +268,30 @@ async def test_time_waits_for_work_that_is_under_way() -> None:
     assert at == 0
 
 
-async def test_activity_starts_the_count_anew() -> None:
+@pytest.mark.parametrize("activity", ["arm", "cancel", "give way", "sleep"])
+async def test_activity_starts_the_count_anew(activity: str) -> None:
     """Turns are idle only if in none of them the clock was used; what takes longer says so."""
     clock = FakeClock(autojump=True, start_s=0, idle_turns=10)
+    timers = [clock.call_later(5000, lambda: None) for _ in range(20)]
+    sleeps: list[asyncio.Task[None]] = []
 
     async def busy() -> float:
         for _ in range(20):
             await turns(8)
-            clock.call_later(5000, lambda: None).cancel()
+            if activity == "arm":
+                clock.call_later(5000, lambda: None)
+            elif activity == "cancel":
+                timers.pop().cancel()
+            elif activity == "give way":
+                await clock.sleep(0)
+            else:
+                sleeps.append(asyncio.create_task(clock.sleep(5000)))
         return clock.monotonic()
 
     _, at = await asyncio.gather(clock.sleep(1000), busy())
     assert at == 0
+    for task in sleeps:
+        task.cancel()
 
 
 async def test_polling_the_time_ends() -> None:
@@ -320,16 +332,24 @@ async def test_a_hold_that_begins_during_the_count_is_in_time() -> None:
 
 
 def test_a_clock_serves_one_event_loop_after_another() -> None:
-    """Also if the first one ended while it was counting turns."""
+    """Also if the first one was closed while it was counting turns for a sleep."""
     clock = FakeClock(autojump=True, start_s=0)
 
-    async def abandon() -> None:
-        asyncio.get_running_loop().create_task(clock.sleep(99))
-        await turns(3)
+    async def begin() -> asyncio.Task[None]:
+        return asyncio.create_task(clock.sleep(99))
 
-    asyncio.run(abandon())
+    loop = asyncio.new_event_loop()
+    task = loop.run_until_complete(begin())
+    loop.run_until_complete(turns(3))
+    loop.close()
     asyncio.run(clock.sleep(5))
     assert clock.monotonic() == 5
+    abandon(task)
+
+
+def abandon(task: asyncio.Task[None]) -> None:
+    """Lets a task of a closed loop go without the message that it never ended."""
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
 async def test_a_failing_timer_does_not_stop_time() -> None:
