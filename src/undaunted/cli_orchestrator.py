@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Protocol
 
 from undaunted.app import App
+from undaunted.breaker_rows import snapshot_of
 from undaunted.config import Configuration
 from undaunted.errors import AgentUnavailableError, ErrorCode, TaskExecutionError, UndauntedError
 from undaunted.events import Event
 from undaunted.failures import FailureKind
 from undaunted.resilience.breaker.breaker import CircuitBreaker
-from undaunted.resilience.breaker.snapshot import BreakerSnapshot, CircuitState
+from undaunted.resilience.breaker.snapshot import CircuitState
 from undaunted.resilience.errors import NetworkError
 from undaunted.resilience.functions import execute_with_timeout, retry_with_exponential_backoff
 from undaunted.service import Service
@@ -131,16 +132,7 @@ class CLIOrchestrator:
             row = agent.health.row
             if row is None or agent.name not in self.circuit_breakers:
                 continue
-            self.circuit_breakers[agent.name].restore(
-                BreakerSnapshot(
-                    state=row.state,
-                    failure_count=row.failure_count,
-                    opened_at=row.opened_at.isoformat() if row.opened_at else None,
-                    open_until=row.open_until.isoformat() if row.open_until else None,
-                    isolated=row.isolated,
-                    generation=row.generation,
-                )
-            )
+            self.circuit_breakers[agent.name].restore(snapshot_of(row))
 
     def _open(self) -> AbstractAsyncContextManager[Service]:
         return self._app.service(self._configuration(), emit=_ignore, rehearsal=False)

@@ -2,12 +2,12 @@
 
 UndauntedError
 ├── TaskExecutionError          the task failed; `failures` says why, agent by agent
-│   ├── AgentUnavailableError   no agent can take it now; `retry_after_s` says when one can
-│   └── DeadlineExceededError   the task's deadline passed
+│   └── AgentUnavailableError   no agent can take it now; `retry_after_s` says when one can
 ├── InvalidTaskError            the task itself is wrong: a person has to change it
 ├── ConfigurationError          a setting is wrong: which, where and what to do
 ├── StoreError                  the data folder's file can't be used
 │   └── StoreTooNewError        written by a newer undaunted
+├── SpawnError                  a command could not be started (agents.spawn_error)
 ├── NotFoundError               no such task, agent, ...
 └── MissingExtraError           an optional dependency is not installed
 """
@@ -20,7 +20,6 @@ from enum import StrEnum
 __all__ = [
     "AgentUnavailableError",
     "ConfigurationError",
-    "DeadlineExceededError",
     "ErrorCode",
     "InvalidTaskError",
     "MissingExtraError",
@@ -89,12 +88,6 @@ class AgentUnavailableError(TaskExecutionError):
 
     code = ErrorCode.AGENT_UNAVAILABLE
     detail_code = "NO_AGENT_AVAILABLE"
-
-
-class DeadlineExceededError(TaskExecutionError):
-    """The task's deadline passed before an agent finished it."""
-
-    detail_code = "DEADLINE_EXCEEDED"
 
 
 class InvalidTaskError(UndauntedError):

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ParamSpec, Protocol, TypeVar
 
+from undaunted import breaker_rows
 from undaunted.durations import format_duration
 from undaunted.failures import KINDS, AttemptFailedError, Failure, FailureKind
 from undaunted.health_records import HealthKey, HealthRow
 from undaunted.resilience.breaker.breaker import CircuitBreaker
-from undaunted.resilience.breaker.snapshot import BreakerSnapshot, CircuitState
+from undaunted.resilience.breaker.snapshot import CircuitState
 from undaunted.resilience.clock import Clock
 from undaunted.resilience.errors import CircuitOpenError
 from undaunted.resilience.policy import Policy
@@ -161,14 +162,14 @@ class Health:
             return Admission(row.generation if row else 0)
         async with self._rows.health_update(key) as row:
             if _outdated(row, credential_mark):
-                _close(row)
+                breaker_rows.close(row)
                 return Admission(row.generation)
             seen = self._look(row)
             if seen.closed_reason:
                 raise _refusal(key, seen, self.clock.now())
             breaker = self._breaker_of(row)
             breaker.acquire()
-            _store(breaker, row)
+            breaker_rows.store(breaker, row)
             if breaker.state is CircuitState.CLOSED:
                 return Admission(row.generation)
             row.probe_token = self._new_id()
@@ -190,7 +191,7 @@ class Health:
             The breaker as it stands now if this attempt opened it, else None.
         """
         async with self._rows.health_update(key) as row:
-            _count(row, failure, figures, self.clock.now())
+            breaker_rows.count(row, failure, figures, self.clock.now())
             breaker = self._breaker_of(row)
             was_open = breaker.state is CircuitState.OPEN
             if self._is_current(row, admission):
@@ -203,7 +204,7 @@ class Health:
                     permit.release()
             if failure is not None:
                 self._apply_limit(breaker, failure)
-            _store(breaker, row)
+            breaker_rows.store(breaker, row)
             row.probe_token = row.probe_until = None
             opened = breaker.state is CircuitState.OPEN and not was_open
             row.credential_mark = credential_mark if breaker.state is CircuitState.OPEN else None
@@ -251,16 +252,7 @@ class Health:
 
     def _breaker_of(self, row: HealthRow) -> CircuitBreaker:
         breaker = CircuitBreaker(self._failure_threshold, self._open_s, clock=self.clock)
-        breaker.restore(
-            BreakerSnapshot(
-                state=row.state,
-                failure_count=row.failure_count,
-                opened_at=row.opened_at.isoformat() if row.opened_at else None,
-                open_until=row.open_until.isoformat() if row.open_until else None,
-                isolated=row.isolated,
-                generation=row.generation,
-            )
-        )
+        breaker.restore(breaker_rows.snapshot_of(row))
         return breaker
 
 
@@ -342,48 +334,6 @@ def _outdated(row: HealthRow | None, credential_mark: str) -> bool:
         and row.credential_mark is not None
         and row.credential_mark != credential_mark
     )
-
-
-def _close(row: HealthRow) -> None:
-    fresh = HealthRow()
-    row.state, row.failure_count, row.isolated = fresh.state, 0, False
-    row.opened_at = row.open_until = row.credential_mark = None
-    row.probe_token = row.probe_until = None
-    row.generation += 1
-
-
-def _store(breaker: CircuitBreaker, row: HealthRow) -> None:
-    snapshot = breaker.snapshot()
-    row.state = snapshot.state
-    row.failure_count = snapshot.failure_count
-    row.opened_at = _instant(snapshot.opened_at)
-    row.open_until = _instant(snapshot.open_until)
-    row.isolated = snapshot.isolated
-    row.generation = snapshot.generation
-
-
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
-def _count(
-    row: HealthRow,
-    failure: Failure | None,
-    figures: tuple[float | None, float | None],
-    now: datetime,
-) -> None:
-    duration_s, cost_usd = figures
-    row.attempts += 1
-    row.total_duration_s += duration_s or 0.0
-    row.total_cost_usd += cost_usd or 0.0
-    if failure is None:
-        row.successes += 1
-        row.last_success_at = now
-        return
-    row.failures += 1
-    row.last_failure_at = now
-    row.last_kind = str(failure.kind)
-    row.last_message = failure.message
 
 
 def _why(row: HealthRow) -> str:

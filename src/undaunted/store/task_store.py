@@ -81,6 +81,9 @@ class TaskStore:
         """
         async with self._database.write() as session:
             task = await _locked(session, task_id)
+            if task.state is not TaskState.WAITING:
+                # Running may become queued too (a worker that drains): that is not this step.
+                raise IllegalTransitionError(f"a task that is {task.state} waits for nobody")
             _move(task, TaskState.QUEUED)
             _move(task, TaskState.RUNNING)
 
