@@ -31,6 +31,7 @@ class Visit:
         attempts: Attempts made so far.
         failures: How they failed, in order.
         result: How the last attempt ended.
+        shut: The agent's breaker opened on it: no further attempt in this visit.
     """
 
     agent: str
@@ -42,6 +43,7 @@ class Visit:
     attempts: int = 0
     failures: list[Failure] = field(default_factory=list)
     result: AgentResult | None = None
+    shut: bool = False
 
     def next_action(self, failure: Failure) -> Action:
         """What follows from `failure`, the last of `failures`, at this point of the visit.

@@ -203,7 +203,8 @@ class Orchestrator:
         except CircuitOpenError as error:
             # Since it was chosen somebody opened it, or probes it now.
             course.skips[agent.name] = Skip(agent.name, str(error), error.open_until)
-            course.spent[agent.name] = "let nobody through"
+            last = visit.failures[-1].kind if visit.failures else None
+            course.spent[agent.name] = f"failed ({last})" if last else "let nobody through"
             return None
         except DeadlineExceededError:
             return deadline_passed(course)
@@ -215,6 +216,13 @@ class Orchestrator:
         """The policies around one agent's attempts, outermost first."""
         settings, tell = self._settings, self._narrator
         slots = settings.slots_of(agent.name)
+
+        def opened(why: str, until: datetime | None) -> None:
+            # A stated wait is slept through and then probed; after one failure too many the
+            # breaker would refuse the retry, so there is no waiting for it.
+            visit.shut = visit.failures[-1].retry_after_s is None
+            tell.breaker_opened(course, visit, why, until)
+
         return Pipeline(
             Deadline(course.left_s, clock=self._clock),
             Retry(
@@ -222,6 +230,7 @@ class Orchestrator:
                 backoff=Exponential(base_s=settings.retry_base_s, max_s=settings.retry_max_s),
                 retry_if=lambda error: (
                     isinstance(error, AttemptFailedError)
+                    and not visit.shut
                     and visit.next_action(error.failure) is Action.RETRY
                 ),
                 max_retry_after_s=settings.retry_max_s,
@@ -237,7 +246,7 @@ class Orchestrator:
                 credential_mark=agent.credential_mark(),
                 lease_s=course.task.timeout_s,
                 figures=lambda: (course.attempts[-1].duration_s, course.attempts[-1].cost_usd),
-                on_open=lambda why, until: tell.breaker_opened(course, visit, why, until),
+                on_open=opened,
                 known=health,
             ),
         )

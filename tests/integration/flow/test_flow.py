@@ -221,6 +221,20 @@ async def test_five_failures_open_the_breaker_for_the_next_task(
         assert len(bad.runs) == 7
 
 
+async def test_no_waiting_for_a_breaker_that_just_opened(
+    make_world: MakeWorld, clock: FakeClock
+) -> None:
+    """The failure that opens the breaker is the visit's last; the next agent starts at once."""
+    bad = StepAgent("bad", clock, [[Failure(K.SERVER_ERROR, "x")]])
+    good = StepAgent("good", clock, [["y"]])
+    async with make_world([bad, good], clock, settings=Settings(breaker_failures=1)) as world:
+        began = clock.monotonic()
+        record = await world.service.run(task(world, attempts=9))
+    assert [a.agent for a in record.attempts] == ["bad", "good"]
+    assert clock.monotonic() == began
+    assert record.attempts[1].reason_chosen == "next in order: bad failed (server_error)"
+
+
 @pytest.mark.parametrize("kind", [K.AUTH, K.BILLING])
 async def test_a_wrong_key_closes_the_agent_until_it_changes(
     make_world: MakeWorld, clock: FakeClock, kind: FailureKind
