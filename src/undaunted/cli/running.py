@@ -1,0 +1,162 @@
+"""What `undaunted run` does: one task, told while it runs, its answer at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from undaunted.cli.answer_file import AnswerFile
+from undaunted.cli.doors import Doors
+from undaunted.cli.exit_codes import ExitCode, of_record, of_signal
+from undaunted.cli.interruption import Interruption, SignalledError
+from undaunted.cli.narration import Narration
+from undaunted.cli.opening import open_service
+from undaunted.cli.plan import show_plan
+from undaunted.cli.run_request import RunRequest, read_prompt
+from undaunted.cli.stdout import as_json, write_answer, write_json, write_line
+from undaunted.cli.summary import tell_end
+from undaunted.cli.terminal import Terminal
+from undaunted.config import Configuration
+from undaunted.errors import NotFoundError
+from undaunted.events import AgentSkipped, Event
+from undaunted.task_object import task_object
+from undaunted.tasks import Task, TaskRecord
+
+if TYPE_CHECKING:
+    from undaunted.service import Service  # brings the database with it
+
+__all__ = ["Form", "execute"]
+
+Form = Literal["answer", "json", "events"]
+"""What is printed: the answer alone, the task as one JSON object, or its events line by line."""
+
+# Of the prompt, in the command that a rehearsal ends with.
+_PROMPT_SHOWN_CHARS = 200
+
+
+def execute(
+    doors: Doors,
+    request: RunRequest,
+    *,
+    form: Form,
+    output: Path | None,
+    quiet: bool,
+    plan: bool,
+    rehearsal: bool,
+) -> int:
+    """Runs the task of `request`, or says what would be done, and returns the exit status.
+
+    Raises:
+        UndauntedError: The task was not accepted.
+    """
+    configuration = doors.configuration(request.folder(), request.settings)
+    file = AnswerFile(output) if output is not None else None
+    prompt = read_prompt(request.prompt)
+    run = _Run(doors, configuration, form, file, Terminal(quiet=quiet))
+    return asyncio.run(run.go(request, prompt, plan=plan, rehearsal=rehearsal))
+
+
+class _Run:
+    """One call of the command."""
+
+    def __init__(
+        self,
+        doors: Doors,
+        configuration: Configuration,
+        form: Form,
+        file: AnswerFile | None,
+        terminal: Terminal,
+    ) -> None:
+        self._doors = doors
+        self._configuration = configuration
+        self._form = form
+        self._file = file
+        self._terminal = terminal
+        self._narration = Narration(terminal)
+        self._passed_over: dict[str, str] = {}
+
+    async def go(self, request: RunRequest, prompt: str, *, plan: bool, rehearsal: bool) -> int:
+        """Runs the task; returns the exit status."""
+        async with (
+            Interruption(self._tell_signal) as interruption,
+            open_service(
+                self._doors,
+                self._configuration,
+                self._terminal,
+                rehearsal=rehearsal,
+                emit=self._listen,
+            ) as service,
+        ):
+            known = {report.name for report in await service.agents()}
+            task = request.task(
+                prompt, self._configuration.settings, known=known, env=self._doors.env
+            )
+            if plan:
+                show_plan(await service.plan(task), as_json=self._form == "json")
+                return ExitCode.DONE
+            record, code = await self._run(service, task, interruption)
+        self._deliver(record)
+        tell_end(self._terminal, record, code, passed_over=self._passed_over, now=self._doors.now())
+        if rehearsal and self._form == "answer":
+            self._terminal.note(f"\nA rehearsal. With real agents:\n  {_real_command(prompt)}")
+        return code
+
+    async def _run(
+        self, service: Service, task: Task, interruption: Interruption
+    ) -> tuple[TaskRecord, ExitCode]:
+        try:
+            record = await interruption.run(service.run(task))
+        except SignalledError as error:
+            try:
+                return await service.task(task.id), of_signal(error.number)
+            except NotFoundError:
+                raise error from None  # it came before the task was accepted
+        return record, of_record(record)
+
+    def _listen(self, event: Event) -> None:
+        if self._form == "events":
+            write_json(event.to_dict())
+        if isinstance(event, AgentSkipped):
+            self._passed_over[event.agent] = event.reason
+        self._narration(event)
+
+    def _deliver(self, record: TaskRecord) -> None:
+        """Puts the answer, or the JSON, where it was asked for."""
+        if self._form == "events":
+            write_json({"type": "task", "task": task_object(record)})
+        if self._form == "json":
+            text = as_json(task_object(record))
+        elif record.content is not None:
+            text = record.content
+        else:
+            return
+        if self._file is not None and self._written(self._file, text):
+            return
+        if self._form == "json":
+            write_line(text)
+        elif self._form == "answer":
+            write_answer(text)
+
+    def _written(self, file: AnswerFile, text: str) -> bool:
+        try:
+            file.write(text)
+        except OSError as error:
+            # The answer must not be lost for it.
+            self._terminal.error(f"--output: {error}: the answer is on stdout instead", "red")
+            return False
+        return True
+
+    def _tell_signal(self, number: signal.Signals, first: bool) -> None:  # noqa: FBT001 - a callback
+        if first:
+            self._terminal.note(f"{number.name}: ends the agent and writes the task down")
+        else:
+            self._terminal.note(f"{number.name}: is ending already")
+
+
+def _real_command(prompt: str) -> str:
+    if len(prompt) > _PROMPT_SHOWN_CHARS:
+        prompt = prompt[:_PROMPT_SHOWN_CHARS] + "…"
+    return shlex.join(["undaunted", "run", *(["--"] if prompt.startswith("-") else []), prompt])

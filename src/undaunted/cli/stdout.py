@@ -1,0 +1,48 @@
+"""Standard output: what was asked for and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TextIO
+
+from undaunted.cli.plain_text import plain
+
+__all__ = ["as_json", "silence", "write_answer", "write_json", "write_line"]
+
+
+def as_json(value: object) -> str:
+    """`value` as JSON on one line."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def write_json(value: object) -> None:
+    """Writes `value` as one line of JSON, at once."""
+    write_line(as_json(value))
+
+
+def write_answer(answer: str) -> None:
+    """Writes an agent's answer as it is, without its terminal escapes if a terminal shows it."""
+    write_line(plain(answer) if sys.stdout.isatty() else answer)
+
+
+def write_line(text: str) -> None:
+    """Writes `text`, ended by a newline, at once.
+
+    A reader that is gone (`| head -1`) is no error: what is written is dropped from then on.
+    """
+    ended = text if text.endswith("\n") else text + "\n"
+    try:
+        # UTF-8 whatever the locale says: JSON has to be, and an answer may hold any character.
+        sys.stdout.buffer.write(ended.encode("utf-8", errors="replace"))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        silence(sys.stdout)
+
+
+def silence(stream: TextIO) -> None:
+    """Points `stream` at the null device, so that nothing more that is written to it can fail."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
