@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from undaunted.store.conversion import task_failure_model, task_failure_record
 from undaunted.health_records import HealthKey
+from undaunted.store.conversion import task_failure_model, task_failure_record
 from undaunted.store.records import TaskFailureRecord
 
 
