@@ -19,7 +19,8 @@ from undaunted.cli.interruption import SignalledError
 from undaunted.cli.plain_text import plain
 from undaunted.cli.run import EPILOG, run
 from undaunted.cli.show import show
-from undaunted.cli.stdout import silence, write_json, write_line
+from undaunted.cli.standard_streams import open_missing, silence
+from undaunted.cli.stdout import write_json, write_line
 from undaunted.cli.tasks import tasks
 from undaunted.error_response import error_response
 from undaunted.errors import ErrorCode, InvalidTaskError, UndauntedError
@@ -45,6 +46,7 @@ def run_command_line(doors: Doors, argv: Sequence[str]) -> int:
     An error is told on stderr; with `--json` stdout holds the error body of S16 then, so that a
     program that reads JSON gets JSON in any case.
     """
+    open_missing()
     errors = _Errors(doors, argv)
     try:
         status: object = typer.main.get_command(_commands()).main(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from typing import TextIO
 
 from undaunted.cli.plain_text import plain
+from undaunted.cli.standard_streams import silence
 
-__all__ = ["as_json", "silence", "write_answer", "write_json", "write_line"]
+__all__ = ["as_json", "write_answer", "write_json", "write_line"]
 
 
 def as_json(value: object) -> str:
@@ -39,10 +38,3 @@ def write_line(text: str) -> None:
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         silence(sys.stdout)
-
-
-def silence(stream: TextIO) -> None:
-    """Points `stream` at the null device, so that nothing more that is written to it can fail."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, stream.fileno())
-    os.close(null)

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from undaunted.cli.plain_text import plain
-from undaunted.cli.stdout import silence, write_line
+from undaunted.cli.standard_streams import silence
+from undaunted.cli.stdout import write_line
 
 __all__ = ["Cell", "Terminal", "print_table"]
 
