@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from undaunted.durations import parse_duration
 from undaunted.errors import ConfigurationError
-from undaunted.tasks import Permissions
+from undaunted.tasks import AgentName, Permissions
 
 __all__ = [
     "FILE_NAME",
@@ -228,8 +228,10 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, object]:
 def _check_name(name: str, origin: str) -> None:
     known = [*_SCALARS, "env.pass"]
     parts = name.split(".")
-    if len(parts) == 3 and parts[0] == "agents":
-        known = [f"agents.{parts[1]}.{field}" for field in AgentSettings.model_fields]
+    if parts[0] == "agents" and len(parts) > 1:
+        fields = list(AgentSettings.model_fields)
+        names = [parts[1]] if parts[1] in set(AgentName) else list(AgentName)
+        known = [f"agents.{agent}.{field}" for agent in names for field in fields]
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"

@@ -31,7 +31,7 @@ class Visit:
         attempts: Attempts made so far.
         failures: How they failed, in order.
         result: How the last attempt ended.
-        shut: The agent's breaker opened on it: no further attempt in this visit.
+        last_chance: One failure that counts opens the agent's breaker.
     """
 
     agent: str
@@ -43,20 +43,22 @@ class Visit:
     attempts: int = 0
     failures: list[Failure] = field(default_factory=list)
     result: AgentResult | None = None
-    shut: bool = False
+    last_chance: bool = False
 
     def next_action(self, failure: Failure) -> Action:
         """What follows from `failure`, the last of `failures`, at this point of the visit.
 
         A retry becomes a switch when the attempts are used up, when the kind allows no further
-        retry of its own, or when the stated wait is too long to be slept through.
+        retry of its own, when the stated wait is too long to be slept through, or when the failure
+        opens the breaker, which would refuse the retry.
         """
         action = failure.action_within(self.retry_cap_s)
         if action is not Action.RETRY:
             return action
         of_kind = sum(1 for f in self.failures if f.kind is failure.kind)
         most = failure.rule.max_retries
-        if self.attempts >= self.max_attempts or (most is not None and of_kind > most):
+        opens = self.last_chance and failure.counts_for_breaker
+        if opens or self.attempts >= self.max_attempts or (most is not None and of_kind > most):
             return Action.SWITCH
         return Action.RETRY
 

@@ -36,6 +36,9 @@ _SHARED_WITHIN_S = 1.0
 Figures = Callable[[], tuple[float | None, float | None]]
 """Gives duration in seconds and cost in US dollars of the attempt that just ended."""
 
+OnAdmit = Callable[[bool], None]
+"""Told of each attempt that is let in: whether one failure that counts would open the breaker."""
+
 OnOpen = Callable[[str, datetime | None], None]
 """Told why a breaker opened, and until when (None: until a person closes it)."""
 
@@ -120,6 +123,7 @@ class Health:
         credential_mark: str,
         lease_s: float,
         figures: Figures,
+        on_admit: OnAdmit,
         on_open: OnOpen,
         known: AgentHealth | None = None,
     ) -> Policy:
@@ -131,6 +135,7 @@ class Health:
             credential_mark: The agent's present credential.
             lease_s: How long a probe's claim holds if its claimant never comes back, in seconds.
             figures: Of the attempt that just ended.
+            on_admit: Told of each attempt that is let in.
             on_open: Told when the attempt opened the breaker.
         """
         return _SharedBreaker(
@@ -139,6 +144,7 @@ class Health:
             credential_mark=credential_mark,
             lease_s=lease_s,
             figures=figures,
+            on_admit=on_admit,
             on_open=on_open,
             known=known,
         )
@@ -159,7 +165,9 @@ class Health:
         if row is None or (row.state == CircuitState.CLOSED and not row.isolated):
             # The common case reads only; whoever opens the breaker in this instant is seen by the
             # next attempt.
-            return Admission(row.generation if row else 0)
+            failures = row.failure_count if row else 0
+            last_chance = failures + 1 >= self._failure_threshold
+            return Admission(row.generation if row else 0, last_chance=last_chance)
         async with self._rows.health_update(key) as row:
             if _outdated(row, credential_mark):
                 breaker_rows.close(row)
@@ -174,7 +182,7 @@ class Health:
                 return Admission(row.generation)
             row.probe_token = self._new_id()
             row.probe_until = self.clock.now() + timedelta(seconds=lease_s)
-            return Admission(row.generation, row.probe_token)
+            return Admission(row.generation, row.probe_token, last_chance=True)
 
     async def settle(
         self,
@@ -205,7 +213,11 @@ class Health:
             if failure is not None:
                 self._apply_limit(breaker, failure)
             breaker_rows.store(breaker, row)
-            row.probe_token = row.probe_until = None
+            if (
+                admission.probe_token == row.probe_token
+                or breaker.state is not CircuitState.HALF_OPEN
+            ):
+                row.probe_token = row.probe_until = None  # else it is another attempt's claim
             opened = breaker.state is CircuitState.OPEN and not was_open
             row.credential_mark = credential_mark if breaker.state is CircuitState.OPEN else None
             return self._look(row) if opened else None
@@ -258,10 +270,17 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Leave for one attempt: as of which generation, and whether it is the probe."""
+    """Leave for one attempt.
+
+    Attributes:
+        generation: The breaker's as of now.
+        probe_token: The claim of the probe; None for an attempt that is none.
+        last_chance: One failure that counts opens the breaker.
+    """
 
     generation: int
     probe_token: str | None = None
+    last_chance: bool = False
 
 
 class _SharedBreaker(Policy):
@@ -275,9 +294,11 @@ class _SharedBreaker(Policy):
         credential_mark: str,
         lease_s: float,
         figures: Figures,
+        on_admit: OnAdmit,
         on_open: OnOpen,
         known: AgentHealth | None,
     ) -> None:
+        self._on_admit = on_admit
         self._known = known
         self._known_since_s = health.clock.monotonic()
         self._health = health
@@ -294,6 +315,7 @@ class _SharedBreaker(Policy):
             admission = await self._health.admit(
                 self._key, self._credential_mark, self._lease_s, self._take_known()
             )
+            self._on_admit(admission.last_chance)
             try:
                 result = await inner(*args, **kwargs)
             except AttemptFailedError as error:

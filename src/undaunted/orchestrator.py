@@ -9,7 +9,7 @@ which is not retried but switches to the next agent.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -119,13 +119,13 @@ class Orchestrator:
                 async with self._attempts.transcript(task.id) as transcript:
                     ending = await self._until_done(course, transcript)
             except asyncio.CancelledError:
-                await asyncio.shield(self._finish(course, cancelled()))
+                await _uninterrupted(self._finish(course, cancelled()))
                 raise
             except BaseException:
                 # A fault of ours: it is raised, and what was accepted still gets a final state.
-                await self._finish(course, internal_error())
+                await _uninterrupted(self._finish(course, internal_error()))
                 raise
-            await self._finish(course, ending)
+            await _uninterrupted(self._finish(course, ending))
         return await self._store.task(task.id)
 
     async def _until_done(self, course: Course, transcript: TranscriptRecorder) -> Ending:
@@ -217,11 +217,8 @@ class Orchestrator:
         settings, tell = self._settings, self._narrator
         slots = settings.slots_of(agent.name)
 
-        def opened(why: str, until: datetime | None) -> None:
-            # A stated wait is slept through and then probed; after one failure too many the
-            # breaker would refuse the retry, so there is no waiting for it.
-            visit.shut = visit.failures[-1].retry_after_s is None
-            tell.breaker_opened(course, visit, why, until)
+        def admitted(last_chance: bool) -> None:  # noqa: FBT001 - a callback
+            visit.last_chance = last_chance
 
         return Pipeline(
             Deadline(course.left_s, clock=self._clock),
@@ -230,7 +227,6 @@ class Orchestrator:
                 backoff=Exponential(base_s=settings.retry_base_s, max_s=settings.retry_max_s),
                 retry_if=lambda error: (
                     isinstance(error, AttemptFailedError)
-                    and not visit.shut
                     and visit.next_action(error.failure) is Action.RETRY
                 ),
                 max_retry_after_s=settings.retry_max_s,
@@ -246,7 +242,8 @@ class Orchestrator:
                 credential_mark=agent.credential_mark(),
                 lease_s=course.task.timeout_s,
                 figures=lambda: (course.attempts[-1].duration_s, course.attempts[-1].cost_usd),
-                on_open=opened,
+                on_admit=admitted,
+                on_open=lambda why, until: tell.breaker_opened(course, visit, why, until),
                 known=health,
             ),
         )
@@ -336,3 +333,13 @@ class Orchestrator:
 
     def _key(self, task: Task, agent: Agent) -> HealthKey:
         return HealthKey(agent.name, agent.account, self._model(task, agent.name) or "")
+
+
+async def _uninterrupted(work: Coroutine[object, object, None]) -> None:
+    """Awaits `work` to its end; a cancellation meanwhile goes through after it."""
+    running = asyncio.create_task(work)
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait((running,))
+        raise

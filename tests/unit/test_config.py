@@ -109,6 +109,7 @@ def test_the_search_ends_at_the_repository(tmp_path: Path) -> None:
         ("attempts = 'many'", r"attempts = 'many' \(person"),
         ("permissions = 'all'", r"permissions = 'all' \(person .*'read', 'edit' or 'full'"),
         ("[agents.claude]\nmodle = 'x'", r"unknown setting agents.claude.modle .*\.model\?"),
+        ("[agents.cluade]\nmodel = 'x'", r"unknown setting agents.cluade.model .*claude.model\?"),
         ("timeout = ", "is no valid TOML"),
     ],
 )

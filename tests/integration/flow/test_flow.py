@@ -107,6 +107,7 @@ async def test_transient_failures_are_retried(
         ("bad", kind, "switch"),
         ("good", None, "done"),
     ]
+    assert [a.outcome for a in record.attempts] == ["failed", "failed", "failed", "succeeded"]
     assert record.switches == 1
     assert sum(isinstance(e, RetryScheduled) for e in world.events) == 2
 
@@ -221,6 +222,32 @@ async def test_five_failures_open_the_breaker_for_the_next_task(
         assert len(bad.runs) == 7
 
 
+@pytest.mark.parametrize("kind", [K.RATE_LIMITED, K.NOT_FOUND, K.CONTEXT_TOO_LONG, K.INTERRUPTED])
+async def test_what_is_no_fault_of_the_agent_opens_no_breaker(
+    make_world: MakeWorld, clock: FakeClock, kind: FailureKind
+) -> None:
+    """Failures whose kind does not count never add up to an open breaker."""
+    agent = StepAgent("a", clock, [[Failure(kind, "x")]])
+    async with make_world([agent], clock, settings=Settings(breaker_failures=2)) as world:
+        for _ in range(4):
+            await world.service.run(task(world, attempts=1))
+        report = await world.service.agents()
+    assert len(agent.runs) == 4
+    assert report[0].health.closed_reason == ""
+
+
+async def test_a_breaker_that_opens_while_a_slot_is_awaited(
+    make_world: MakeWorld, clock: FakeClock
+) -> None:
+    """What was read when the agent was chosen is not believed after a wait."""
+    agent = StepAgent("a", clock, [[60.0, Failure(K.AUTH, "x")], ["never"]])
+    async with make_world([agent], clock, settings=Settings(slots=1)) as world:
+        records = await asyncio.gather(*(world.service.run(task(world)) for _ in range(2)))
+    assert len(agent.runs) == 1
+    assert sorted(len(r.attempts) for r in records) == [0, 1]
+    assert {r.state for r in records} == {TaskState.FAILED}
+
+
 async def test_no_waiting_for_a_breaker_that_just_opened(
     make_world: MakeWorld, clock: FakeClock
 ) -> None:
@@ -230,7 +257,7 @@ async def test_no_waiting_for_a_breaker_that_just_opened(
     async with make_world([bad, good], clock, settings=Settings(breaker_failures=1)) as world:
         began = clock.monotonic()
         record = await world.service.run(task(world, attempts=9))
-    assert [a.agent for a in record.attempts] == ["bad", "good"]
+    assert kinds(record) == [("bad", "server_error", "switch"), ("good", None, "done")]
     assert clock.monotonic() == began
     assert record.attempts[1].reason_chosen == "next in order: bad failed (server_error)"
 
@@ -373,6 +400,27 @@ async def test_cancellation_is_written_down_and_goes_through(
         report = await world.service.agents()
     assert (record.state, record.attempts[0].outcome) == ("cancelled", "cancelled")
     assert report[0].health.row is None, "it says nothing of the agent"
+
+
+async def test_a_cancellation_at_the_very_end(make_world: MakeWorld, clock: FakeClock) -> None:
+    """A task that is being written down as done when it is cancelled is done."""
+    agent = StepAgent("a", clock, [["done"]])
+    async with make_world([agent], clock) as world:
+        wanted = task(world)
+        finish = world.store.finish_task
+        running: asyncio.Task[TaskRecord]
+
+        async def cancelled_meanwhile(*args: object, **columns: object) -> bool:
+            running.cancel()
+            await asyncio.sleep(0)
+            return await finish(*args, **columns)  # type: ignore[arg-type]
+
+        world.store.finish_task = cancelled_meanwhile  # type: ignore[assignment, method-assign]
+        running = asyncio.create_task(world.service.run(wanted))
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        record = await world.store.task(wanted.id)
+    assert (record.state, record.content) == ("succeeded", "done")
 
 
 async def test_a_fault_of_ours_still_ends_the_task(make_world: MakeWorld, clock: FakeClock) -> None:
