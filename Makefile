@@ -30,7 +30,6 @@ run: override export PROMPT := $(value PROMPT)
 run: ## rehearse a task with simulated agents: make run PROMPT='...'
 	@$(PREPARE) run
 	@$(UNDAUNTED) run --rehearsal -- "$$PROMPT"
-	@$(PYTHON) scripts/real_command.py "$(UNDAUNTED)"
 
 test: ## run all tests, the quick ones first: make test JOBS=1 ARGS='-k breaker'
 	@$(PREPARE) dev

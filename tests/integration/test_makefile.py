@@ -36,13 +36,17 @@ def recorder(tmp_path: Path) -> Path:
 
 
 def _make_run(recorder: Path, *arguments: str, **env: str) -> str:
+    return _make(f"UNDAUNTED={recorder}", *arguments, **env).stdout
+
+
+def _make(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     # What an outer `make test` was told is not for this one.
     outer = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PROMPT"}
     caller = {name: value for name, value in os.environ.items() if name not in outer}
-    command = ["make", "--silent", "run", "PREPARE=:", f"UNDAUNTED={recorder}", *arguments]
+    command = ["make", "--silent", "run", "PREPARE=:", *arguments]
     return subprocess.run(
         command, cwd=ROOT, env={**caller, **env}, capture_output=True, text=True, check=True
-    ).stdout
+    )
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
@@ -59,11 +63,15 @@ def test_a_prompt_in_the_environment_arrives_as_typed(recorder: Path, prompt: st
     assert json.loads(first_line) == ["run", "--rehearsal", "--", prompt]
 
 
-def test_it_ends_with_the_command_for_real_agents(recorder: Path) -> None:
+@pytest.mark.parametrize("on_path", [True, False])
+def test_it_ends_with_the_command_for_real_agents(recorder: Path, on_path: bool) -> None:
     """What stands there at last can be pasted into a shell and gives the same prompt."""
     prompt = PROMPTS[1]
-    last_line = _make_run(recorder, f"PROMPT={prompt}").strip().splitlines()[-1]
-    assert shlex.split(last_line) == [str(recorder), "run", "--", prompt]
+    folders = [p for p in os.environ["PATH"].split(":") if not Path(p, "undaunted").exists()]
+    path = ":".join([*folders, str(recorder.parent)] if on_path else folders)
+    last_line = _make(f"PROMPT={prompt}", PATH=path).stderr.strip().splitlines()[-1]
+    program = "undaunted" if on_path else ".venv/bin/undaunted"
+    assert shlex.split(last_line) == [program, "run", prompt]
 
 
 def test_without_a_prompt_it_has_one_of_its_own(recorder: Path) -> None:

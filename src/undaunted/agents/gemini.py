@@ -32,7 +32,9 @@ _PERMISSION_FLAGS: dict[Permissions, tuple[str, ...]] = {
     "edit": ("--approval-mode", "auto_edit"),
     "full": ("--approval-mode", "yolo"),
 }
-
+# The tools that change something. The settings of the person, or of the working directory, may
+# allow them whatever the approval mode (`tools.allowed`); an exclusion outranks that.
+_CHANGING_TOOLS = ("replace", "run_shell_command", "write_file")
 
 _MENTION = re.compile(r"(?<!\\)@([^\s,;!?()\[\]{}@]+)")
 _SUB_AGENTS = frozenset({"codebase_investigator", "cli_help", "generalist"})
@@ -89,7 +91,7 @@ class GeminiAgent(CliAgent):
                 return _refusal(f"it takes @{one_line(name, 40)} for a request to read or delegate")
         return None
 
-    def settings(self, request: AgentRequest) -> Mapping[str, str]:  # noqa: ARG002 - the same for all
+    def settings(self, request: AgentRequest) -> Mapping[str, str]:
         """One process instead of a launcher that ignores signals, few retries, a trusted folder.
 
         To run a task in a folder is the person's word for that folder; without it the program
@@ -98,14 +100,14 @@ class GeminiAgent(CliAgent):
         return {
             "GEMINI_CLI_NO_RELAUNCH": "true",
             "GEMINI_CLI_TRUST_WORKSPACE": "true",
-            _SETTINGS_VARIABLE: str(self._write_settings()),
+            _SETTINGS_VARIABLE: str(self._write_settings(request.permissions)),
         }
 
     def reader(self) -> GeminiReader:
         """A fresh reader for one run."""
         return GeminiReader()
 
-    def _write_settings(self) -> Path:
+    def _write_settings(self, permissions: Permissions) -> Path:
         """The machine's settings with ours on top, in a folder that only the person can enter.
 
         The program skips the file if others may write to any folder above it.
@@ -117,8 +119,9 @@ class GeminiAgent(CliAgent):
             text = "{}"  # most machines have none
         folder = self._context.data_folder / "agents"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / "gemini-settings.json"
-        content = json.dumps(merged_settings(text), indent=2)
+        path = folder / f"gemini-settings-{permissions}.json"
+        excluded = _CHANGING_TOOLS if permissions == "read" else ()
+        content = json.dumps(merged_settings(text, excluded_tools=excluded), indent=2)
         # Replaced in one step: another run may be reading it now.
         handle, name = tempfile.mkstemp(dir=folder, prefix=".gemini-settings-")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -144,8 +147,13 @@ def _exists(folder: Path, name: str) -> bool:
         return False
 
 
-def merged_settings(text: str) -> JsonObject:
-    """The settings in `text` (JSON, or nothing usable) with few retries and no update of itself."""
+def merged_settings(text: str, *, excluded_tools: tuple[str, ...] = ()) -> JsonObject:
+    """The settings in `text` with few retries, no update of itself, and without some tools.
+
+    Args:
+        text: JSON, or nothing usable.
+        excluded_tools: Names of tools that the agent is not to have, on top of those in `text`.
+    """
     try:
         settings = as_object(json.loads(text))
     except ValueError:
@@ -153,4 +161,10 @@ def merged_settings(text: str) -> JsonObject:
     general = as_object(settings.get("general"))
     # The first request counts as an attempt.
     ours = {"maxAttempts": INNER_RETRIES + 1, "enableAutoUpdate": False}
-    return {**settings, "general": {**general, **ours}}
+    merged = {**settings, "general": {**general, **ours}}
+    if excluded_tools:
+        tools = as_object(settings.get("tools"))
+        theirs = tools.get("exclude")
+        excluded = [*(theirs if isinstance(theirs, list) else []), *excluded_tools]
+        merged["tools"] = {**tools, "exclude": excluded}
+    return merged

@@ -131,7 +131,11 @@ _RETRY_NOTICE = re.compile(r"^(?:Attempt \d+ failed|Suggested retry).*Retrying (
 # Lines of stderr that speak of no failure: stack frames, banners and the CLI's own retries.
 _NOISE = re.compile(
     r"^\s*at |^Warning: |^Ripgrep |^YOLO mode|^Loaded cached|^Attempt \d+ failed|^Suggested retry"
-    r"|^Approval mode overridden|^\s*$"
+    r"|^Approval mode overridden|^\[STARTUP\] |^\s*$"
+)
+# Of a tool's error: the call was not made because it may not be, not because it went wrong.
+_DENIED = re.compile(
+    r"denied|not (?:allowed|permitted)|policy|not found in registry|not in workspace"
 )
 _REPORT_AT = re.compile(r"Full report available at: \S+\s*")
 
@@ -191,8 +195,7 @@ class GeminiReader(OutputReader):
     def _tool_result(self, event: JsonObject) -> None:
         error = as_object(event.get("error"))
         said = as_text(error.get("message")) or as_text(event.get("output"))
-        denied = re.search(r"denied|not (?:allowed|permitted)|policy|not found in registry", said)
-        if event.get("status") == "success" or not denied:
+        if event.get("status") == "success" or not _DENIED.search(said):
             return
         use = self._tools.get(as_text(event.get("tool_id")), {})
         name = as_text(use.get("tool_name")) or "tool"

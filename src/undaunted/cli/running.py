@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import shutil
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -101,7 +103,10 @@ class _Run:
         self._deliver(record)
         tell_end(self._terminal, record, code, passed_over=self._passed_over, now=self._doors.now())
         if rehearsal and self._form == "answer":
-            self._terminal.note(f"\nA rehearsal. With real agents:\n  {_real_command(prompt)}")
+            self._terminal.note(
+                "\nThat was a rehearsal. With real agents, which cost what they cost:\n"
+                f"  {_real_command(prompt)}"
+            )
         return code
 
     async def _run(
@@ -159,4 +164,8 @@ class _Run:
 def _real_command(prompt: str) -> str:
     if len(prompt) > _PROMPT_SHOWN_CHARS:
         prompt = prompt[:_PROMPT_SHOWN_CHARS] + "…"
-    return shlex.join(["undaunted", "run", *(["--"] if prompt.startswith("-") else []), prompt])
+    # As it was started, where a shell would not find it by its name (`make run`, say).
+    started = Path(sys.argv[0])
+    found = shutil.which("undaunted") is not None or started.name != "undaunted"
+    program = "undaunted" if found else str(started)
+    return shlex.join([program, "run", *(["--"] if prompt.startswith("-") else []), prompt])

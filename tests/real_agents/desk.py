@@ -1,0 +1,208 @@
+"""A person's desk: the real agents on PATH, their model APIs on loopback, and `undaunted run`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from living import is_alive
+from needs import agents_path
+from undaunted.rehearsal.server import RehearsalServer
+
+__all__ = ["GEMINI_MODEL", "Command", "Desk", "Run"]
+
+GEMINI_MODEL = "gemini-2.5-flash"
+"""Asked for by name: without one Gemini CLI asks another model first which one to use."""
+
+# Nothing listens on the discard port: what would leave this machine through a proxy fails there.
+_DEAD_END = "http://127.0.0.1:9"
+
+# Gemini CLI asks the address in its environment only with this way of logging in; the rest keeps
+# it from talking to anybody else.
+_GEMINI_SETTINGS = {
+    "security": {"auth": {"selectedType": "gemini-api-key"}},
+    "privacy": {"usageStatisticsEnabled": False},
+    "telemetry": {"enabled": False},
+    "general": {"enableAutoUpdate": False},
+}
+
+# A command that is asked to end has this long, in seconds, before it is killed.
+_PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """How one `undaunted run --json` ended.
+
+    Attributes:
+        status: Its exit status.
+        task: The object on its stdout.
+        stderr: What it told on the way.
+        duration_s: How long it took, in seconds.
+    """
+
+    status: int
+    task: Mapping[str, Any]
+    stderr: str
+    duration_s: float
+
+    @property
+    def attempts(self) -> list[dict[str, Any]]:
+        """The attempts, in order."""
+        attempts: list[dict[str, Any]] = self.task["attempts"]
+        return attempts
+
+    @property
+    def course(self) -> list[tuple[str, str]]:
+        """(agent, kind of failure or outcome) of each attempt, in order."""
+        return [(a["agent"], a["kind"] or a["outcome"]) for a in self.attempts]
+
+
+@dataclass
+class Command:
+    """An `undaunted` that runs."""
+
+    process: asyncio.subprocess.Process
+    started_s: float
+    written: bytes | None
+
+    async def ended(self) -> tuple[int, str, str, float]:
+        """(exit status, stdout, stderr, seconds) once it has ended."""
+        stdout, stderr = await self.process.communicate(self.written)
+        took_s = time.monotonic() - self.started_s
+        status = self.process.returncode
+        assert status is not None
+        return status, stdout.decode(), stderr.decode(), took_s
+
+    async def told(self) -> Run:
+        """What a `run --json` has told once it has ended."""
+        status, stdout, stderr, took_s = await self.ended()
+        return Run(status, json.loads(stdout), stderr, took_s)
+
+    def interrupt(self) -> None:
+        """What a Ctrl-C does."""
+        self.process.send_signal(signal.SIGINT)
+
+
+@dataclass
+class Desk:
+    """Where the tests' person works.
+
+    Attributes:
+        home: HOME, into which nobody else can write.
+        cwd: The working directory; a folder of no repository, so that agents read no notes there.
+        apis: The model API of each agent, by the agent's name.
+        asked: Set when an agent's model was asked, by the agent's name.
+        door: A URL for a program to ask when it has come so far.
+        knocked: Set when one did.
+        env: All that the command sees of the environment.
+    """
+
+    home: Path
+    cwd: Path
+    apis: Mapping[str, RehearsalServer]
+    asked: Mapping[str, asyncio.Event]
+    door: str
+    knocked: asyncio.Event
+    env: dict[str, str] = field(default_factory=dict)
+    _commands: list[Command] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        (self.home / ".gemini").mkdir(parents=True)
+        settings = json.dumps(_GEMINI_SETTINGS)
+        (self.home / ".gemini" / "settings.json").write_text(settings, encoding="utf-8")
+        self.env.update(
+            PATH=agents_path(),
+            HOME=str(self.home),
+            LANG="C.UTF-8",
+            TERM="xterm-256color",
+            UNDAUNTED_DATA_DIR=str(self.home / "undaunted"),
+            UNDAUNTED_CONFIG_DIR=str(self.home / "config"),
+            UNDAUNTED_RETRY_BASE="0.1",
+            ANTHROPIC_BASE_URL=self.apis["claude"].url,
+            ANTHROPIC_API_KEY="sk-ant-none",
+            CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1",
+            DISABLE_TELEMETRY="1",
+            DISABLE_ERROR_REPORTING="1",
+            GOOGLE_GEMINI_BASE_URL=self.apis["gemini"].url,
+            GEMINI_API_KEY="none",
+            HTTP_PROXY=_DEAD_END,
+            HTTPS_PROXY=_DEAD_END,
+            NO_PROXY="127.0.0.1",
+        )
+
+    async def run(self, prompt: str, *arguments: str, stdin: str | None = None) -> Run:
+        """Runs `undaunted run --json` to its end.
+
+        Args:
+            prompt: The prompt; `-` for the one in `stdin`.
+            arguments: Flags in front of it.
+            stdin: What the command reads there; None is an empty stdin.
+        """
+        command = await self.start(prompt, *arguments, stdin=stdin)
+        return await command.told()
+
+    async def start(self, prompt: str, *arguments: str, stdin: str | None = None) -> Command:
+        """Starts `undaunted run --json`."""
+        model = f"gemini={GEMINI_MODEL}"
+        return await self.undaunted(
+            "run", "--json", "--model", model, *arguments, "--", prompt, stdin=stdin
+        )
+
+    async def undaunted(self, *arguments: str, stdin: str | None = None) -> Command:
+        """Starts `undaunted` with `arguments`."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "undaunted",
+            *arguments,
+            env=self.env,
+            cwd=self.cwd,
+            stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        command = Command(process, time.monotonic(), None if stdin is None else stdin.encode())
+        self._commands.append(command)
+        return command
+
+    def prompts(self, agent: str) -> list[str]:
+        """The prompts that reached the agent's model, in order."""
+        return [request.prompt for request in self.apis[agent].model_requests]
+
+    def left_alive(self) -> list[str]:
+        """The command lines of living processes that were started at this desk.
+
+        By their HOME: not by the mark that undaunted itself looks for.
+        """
+        mark = f"HOME={self.home}".encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                environ = (process / "environ").read_bytes().split(b"\0")
+                argv = (process / "cmdline").read_bytes()
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue
+            if mark in environ and is_alive(int(process.name)):
+                found.append(argv.replace(b"\0", b" ").decode(errors="replace"))
+        return found
+
+    async def close(self) -> None:
+        """Ends what a failed test left running."""
+        for command in self._commands:
+            process = command.process
+            if process.returncode is not None:
+                continue
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.communicate(), _PATIENCE_S)
+            except TimeoutError:
+                process.kill()
+                await process.communicate()

@@ -1,0 +1,79 @@
+"""The answer of a real agent, at once and after retries of its own and of ours."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from real_agents.desk import GEMINI_MODEL, Desk
+
+pytestmark = [pytest.mark.real_agents, pytest.mark.needs("claude", "gemini")]
+
+FLAGS = {"claude": "--permission-mode acceptEdits", "gemini": "--approval-mode auto_edit"}
+
+
+@pytest.mark.parametrize("agent", ["claude", "gemini"])
+async def test_success(desk: Desk, agent: str) -> None:
+    """The model gets the prompt and nothing else of ours; the answer and its figures come back."""
+    run = await desk.run("Say hello.", "--agents", agent)
+    assert run.status == 0, run.stderr
+    assert run.task["content"] == f"says {agent}"
+    assert desk.prompts(agent) == ["Say hello."]
+    assert run.course == [(agent, "succeeded")]
+    attempt = run.attempts[0]
+    assert attempt["usage"]["input_tokens"] > 0
+    assert attempt["usage"]["output_tokens"] > 0
+    assert attempt["exit_code"] == 0
+    assert UUID(run.task["agent_session_id"])
+    assert f"edit: {FLAGS[agent]}" in run.stderr
+    if agent == "claude":
+        assert run.task["model"].startswith("claude-")
+        assert run.task["cost_usd"] > 0
+    else:
+        assert run.task["model"] == GEMINI_MODEL
+        assert run.task["cost_usd"] is None, "Gemini CLI tells no cost"
+
+
+async def test_the_answer_alone_is_on_stdout(desk: Desk) -> None:
+    """Without --json stdout holds the answer and nothing else."""
+    command = await desk.undaunted("run", "--agents", "claude", "Say hello.")
+    status, stdout, stderr, _ = await command.ended()
+    assert (status, stdout) == (0, "says claude\n"), stderr
+
+
+@pytest.mark.parametrize("agent", ["claude", "gemini"])
+async def test_rate_limited_twice(desk: Desk, agent: str) -> None:
+    """Two rate limits are survived by the agent itself, in one attempt of ours."""
+    await desk.apis[agent].set_fault("429;retry-after=1:2")
+    run = await desk.run("Say hello.", "--agents", agent)
+    assert run.status == 0, run.stderr
+    assert run.course == [(agent, "succeeded")]
+    assert run.attempts[0]["inner_retries"] == 2
+    assert len(desk.prompts(agent)) == 3
+    assert run.stderr.count("retries by itself") == 2
+
+
+@pytest.mark.parametrize("agent", ["claude", "gemini"])
+async def test_rate_limited_four_times(desk: Desk, agent: str) -> None:
+    """Beyond its two inner retries the agent gives up, and our second attempt gets the answer."""
+    await desk.apis[agent].set_fault("429;retry-after=1:4")
+    run = await desk.run("Say hello.", "--agents", agent, "--attempts", "2")
+    assert run.status == 0, run.stderr
+    assert run.course == [(agent, "rate_limited"), (agent, "succeeded")]
+    assert [attempt["inner_retries"] for attempt in run.attempts] == [2, 1]
+    assert [attempt["action"] for attempt in run.attempts] == ["retry", "done"]
+    assert desk.prompts(agent) == ["Say hello."] * 5
+    if agent == "gemini":  # Claude Code tells nobody how long it was asked to wait
+        assert run.attempts[0]["retry_after_s"] == pytest.approx(1.0)
+
+
+async def test_a_long_rate_limit_is_not_slept_through(desk: Desk) -> None:
+    """A limit of an hour ends the run at once, with the time at which the agent is back."""
+    await desk.apis["gemini"].set_fault("429;retry-after=3600")
+    run = await desk.run("Say hello.", "--agents", "gemini")
+    assert run.status == 75, run.stderr
+    assert run.course == [("gemini", "rate_limited")]
+    assert run.attempts[0]["retry_after_s"] == pytest.approx(3600.0)
+    assert run.task["error"]["retry_after"] == pytest.approx(3600, abs=5)
+    assert "come back at" in run.stderr
