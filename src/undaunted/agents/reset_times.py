@@ -31,7 +31,9 @@ _DURATION = re.compile(
 _ONE_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|millisecond|[wdhms])", re.IGNORECASE)
 _RETRY_DELAY_MS = re.compile(r"retryDelayMs[\"':\s]+(\d+(?:\.\d+)?)")
 _RETRY_AFTER_S = re.compile(
-    r"(?:retry[-_ ]after|resets?_in_seconds)[\"':=\s]+(\d+(?:\.\d+)?)(?!\s*[a-z])", re.IGNORECASE
+    # Possessive: given back, the last digit of "3600s" would leave 360 with no unit behind it.
+    r"(?:retry[-_ ]after|resets?_in_seconds)[\"':=\s]+(\d++(?:\.\d++)?+)(?!\s*[a-z])",
+    re.IGNORECASE,
 )
 _EPOCH = re.compile(r"(?:\||reset\w*[\"':=\s]+)(1\d{9})(\d{3})?\b", re.IGNORECASE)
 

@@ -126,3 +126,23 @@ def test_settings_are_merged(tmp_path: Path) -> None:
 def test_unusable_settings(text: str) -> None:
     """Whatever stands in the machine's file, ours are valid."""
     assert merged_settings(text)["general"] == {"maxAttempts": 3, "enableAutoUpdate": False}
+
+
+def test_read_takes_the_writing_tools_away() -> None:
+    """Excluded tools are added to those that the machine's settings exclude."""
+    merged = merged_settings(
+        '{"tools": {"exclude": ["x"], "y": 1}}', excluded_tools=("write_file",)
+    )
+    assert merged["tools"] == {"exclude": ["x", "write_file"], "y": 1}
+
+
+def test_each_permission_has_settings_of_its_own(tmp_path: Path) -> None:
+    """Parallel runs with other permissions do not change each other's settings."""
+    gemini = agent(tmp_path)
+    paths = [
+        Path(gemini.settings(replace(REQUEST, permissions=p))["GEMINI_CLI_SYSTEM_SETTINGS_PATH"])
+        for p in ("read", "edit")
+    ]
+    read, edit = (json.loads(path.read_text()) for path in paths)
+    assert read["tools"]["exclude"] == ["replace", "run_shell_command", "write_file"]
+    assert "tools" not in edit
