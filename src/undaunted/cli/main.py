@@ -55,7 +55,9 @@ def run_command_line(doors: Doors, argv: Sequence[str]) -> int:
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "undaunted"
-        text = f"{error.format_message()}\nTry: {path} --help"
+        # Typer hands parsers to pydantic, whose prefix says nothing to a person.
+        said = error.format_message().replace("Value error, ", "")
+        text = f"{said}\nTry: {path} --help"
         return errors.tell(text, ErrorCode.VALIDATION_ERROR, "INVALID_USAGE", ExitCode.USAGE)
     except UndauntedError as error:
         field = error.field if isinstance(error, InvalidTaskError) else None

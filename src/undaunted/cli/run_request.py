@@ -52,7 +52,8 @@ class RunRequest:
         try:
             folder = (self.cwd or Path()).expanduser().resolve(strict=True)
         except (OSError, RuntimeError) as error:
-            raise ConfigurationError(f"{self.cwd or 'the current directory'}: {error}") from error
+            said = error.strerror if isinstance(error, OSError) else str(error)
+            raise ConfigurationError(f"--cwd {self.cwd or '.'}: {said}") from error
         if not folder.is_dir():
             raise ConfigurationError(f"--cwd {self.cwd}: is no folder")
         return folder

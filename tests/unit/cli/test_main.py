@@ -53,7 +53,7 @@ class ShutDoors:
     [
         (["--jsn", "Hello"], "--json"),
         (["--timeout", "soon", "Hello"], "30m"),
-        (["--idle-timeout", "-5", "Hello"], "is no duration"),
+        (["--idle-timeout", "-5", "Hello"], "'--idle-timeout': '-5' is no duration"),
         (["--attempts", "0", "Hello"], "--attempts"),
         (["--permissions", "all", "Hello"], "full"),
         (["--cwd", "nowhere", "Hello"], "nowhere"),
