@@ -90,14 +90,14 @@ class App:
         return self._new_id()
 
     def data_folder(self) -> Path:
-        """`UNDAUNTED_DATA_DIR`, else the platform's folder for a person's data."""
+        """`UNDAUNTED_DATA_DIR`, else the platform's folder for a person's data; absolute."""
         named = self.env.get(DATA_FOLDER_VARIABLE)
-        return Path(named).expanduser() if named else user_data_path("undaunted")
+        return Path(named).expanduser().absolute() if named else user_data_path("undaunted")
 
     def config_folder(self) -> Path:
         """`UNDAUNTED_CONFIG_DIR`, else the platform's folder for a person's settings."""
         named = self.env.get(CONFIG_FOLDER_VARIABLE)
-        return Path(named).expanduser() if named else user_config_path("undaunted")
+        return Path(named).expanduser().absolute() if named else user_config_path("undaunted")
 
     def configuration(self, cwd: Path, flags: Mapping[str, object]) -> Configuration:
         """The settings in force for a command run in `cwd`; see `load_configuration`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,6 +84,15 @@ class GeminiAgent(CliAgent):
         refusal = super().refuse(request)
         if refusal is not None:
             return refusal
+        folder = self._settings_folder
+        if request.permissions == "read" and (open_one := _open_to_others(folder)) is not None:
+            return Failure(
+                FailureKind.MISCONFIGURED,
+                f"Gemini CLI would ignore the settings that keep it from writing: {open_one} is "
+                f"writable by others, and {folder} lies below it. Set UNDAUNTED_DATA_DIR to a "
+                "folder of your own.",
+                "undaunted: validation of the data folder",
+            )
         if re.match(r"/(?![/*])", request.prompt):
             said = request.prompt.split(maxsplit=1)[0]
             return _refusal(f"it takes {one_line(said, 40)} for a command of its own")
@@ -107,6 +117,10 @@ class GeminiAgent(CliAgent):
         """A fresh reader for one run."""
         return GeminiReader()
 
+    @property
+    def _settings_folder(self) -> Path:
+        return self._context.data_folder / "agents"
+
     def _write_settings(self, permissions: Permissions) -> Path:
         """The machine's settings with ours on top, in a folder that only the person can enter.
 
@@ -117,7 +131,7 @@ class GeminiAgent(CliAgent):
             text = theirs.read_text(encoding="utf-8")
         except OSError:
             text = "{}"  # most machines have none
-        folder = self._context.data_folder / "agents"
+        folder = self._settings_folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / f"gemini-settings-{permissions}.json"
         excluded = _CHANGING_TOOLS if permissions == "read" else ()
@@ -128,6 +142,17 @@ class GeminiAgent(CliAgent):
             file.write(content)
         Path(name).replace(path)
         return path
+
+
+def _open_to_others(folder: Path) -> Path | None:
+    """The nearest folder above `folder` that group or others may write to, if there is one."""
+    for parent in folder.parents:
+        try:
+            if parent.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                return parent
+        except OSError:
+            continue  # not made yet: we make it for the person alone
+    return None
 
 
 def _refusal(why: str) -> Failure:

@@ -146,3 +146,15 @@ def test_each_permission_has_settings_of_its_own(tmp_path: Path) -> None:
     read, edit = (json.loads(path.read_text()) for path in paths)
     assert read["tools"]["exclude"] == ["replace", "run_shell_command", "write_file"]
     assert "tools" not in edit
+
+
+def test_read_needs_a_folder_of_the_persons_own(tmp_path: Path) -> None:
+    """Where the program would ignore the settings that keep `read`, it is not asked to read."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o770)
+    refusal = agent(shared / "data").refuse(replace(REQUEST, permissions="read"))
+    assert refusal is not None
+    assert (refusal.kind, refusal.action) == ("misconfigured", "switch")
+    assert f"{shared} is writable by others" in refusal.message
+    assert agent(shared / "data").refuse(replace(REQUEST, permissions="edit")) is None
