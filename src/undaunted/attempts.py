@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from undaunted.agents.agent import Agent, AgentRequest, AgentResult, RunNotice
 from undaunted.course import Course, Visit
+from undaunted.errors import AnswerNotRecordedError, StoreError
 from undaunted.failures import AttemptFailedError, Failure, FailureKind
 from undaunted.narrator import Narrator
 from undaunted.redaction import Redactor
@@ -78,6 +79,7 @@ class AttemptRunner:
 
         Raises:
             AttemptFailedError: The attempt failed; its row says how.
+            AnswerNotRecordedError: It succeeded, but its row could not be written.
             StaleAttemptError: Somebody else has the task now; nothing was written.
 
         Cancellation: ends the agent's processes, closes the row, goes through.
@@ -184,7 +186,13 @@ class AttemptRunner:
             command=result.command,
         )
         course.attempts.append(closed)
-        if not await self._store.close_attempt(course.task.id, closed):
+        try:
+            current = await self._store.close_attempt(course.task.id, closed)
+        except StoreError as error:
+            if failure is None and result.content is not None:
+                raise AnswerNotRecordedError(str(error), content=result.content) from error
+            raise
+        if not current:
             raise StaleAttemptError(f"task {course.task.id} was taken over by another worker")
         self._narrator.attempt_ended(course, closed, failure)
         if failure is not None:

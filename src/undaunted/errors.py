@@ -6,7 +6,8 @@ UndauntedError
 ├── InvalidTaskError            the task itself is wrong: a person has to change it
 ├── ConfigurationError          a setting is wrong: which, where and what to do
 ├── StoreError                  the data folder's file can't be used
-│   └── StoreTooNewError        written by a newer undaunted
+│   ├── StoreTooNewError        written by a newer undaunted
+│   └── AnswerNotRecordedError  the task was done, which could not be written down
 ├── SpawnError                  a command could not be started (agents.spawn_error)
 ├── NotFoundError               no such task, agent, ...
 └── MissingExtraError           an optional dependency is not installed
@@ -19,6 +20,7 @@ from enum import StrEnum
 
 __all__ = [
     "AgentUnavailableError",
+    "AnswerNotRecordedError",
     "ConfigurationError",
     "ErrorCode",
     "InvalidTaskError",
@@ -123,6 +125,21 @@ class StoreTooNewError(StoreError):
     """The store was written by a newer version of undaunted."""
 
     detail_code = "STORE_TOO_NEW"
+
+
+class AnswerNotRecordedError(StoreError):
+    """An agent did the task, but that could not be written down.
+
+    Args:
+        message: Why not.
+        content: The answer, which must not be lost for it.
+    """
+
+    detail_code = "ANSWER_NOT_RECORDED"
+
+    def __init__(self, message: str, *, content: str) -> None:
+        super().__init__(f"the task was done, but that could not be written down: {message}")
+        self.content = content
 
 
 class NotFoundError(UndauntedError):

@@ -9,6 +9,7 @@ a changed credential) closes it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 from undaunted import breaker_rows
 from undaunted.durations import format_duration
+from undaunted.errors import StoreError
 from undaunted.failures import KINDS, AttemptFailedError, Failure, FailureKind
 from undaunted.health_records import HealthKey, HealthRow
 from undaunted.resilience.breaker.breaker import CircuitBreaker
@@ -323,7 +325,8 @@ class _SharedBreaker(Policy):
                 raise
             except BaseException:
                 # Cancelled, or a fault of ours: it says nothing of the agent.
-                await asyncio.shield(self._health.give_back(self._key, admission))
+                with contextlib.suppress(StoreError):  # then the claim ends with its lease
+                    await asyncio.shield(self._health.give_back(self._key, admission))
                 raise
             await self._settle(admission, None)
             return result

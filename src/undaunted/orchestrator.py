@@ -9,6 +9,7 @@ which is not retried but switches to the next agent.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,7 @@ from undaunted.endings import (
     internal_error,
     succeeded,
 )
+from undaunted.errors import AnswerNotRecordedError, StoreError
 from undaunted.failures import Action, AttemptFailedError
 from undaunted.health import AgentHealth, Health
 from undaunted.health_records import HealthKey
@@ -110,7 +112,8 @@ class Orchestrator:
         """Runs `task` to a final state and returns what became of it.
 
         Raises:
-            StoreError: The task could not be written down; then it was not accepted.
+            StoreError: The task could not be written down: if at once, it was not accepted.
+            AnswerNotRecordedError: It was done, which could not be written down.
         """
         course = Course.of(task, self._clock)
         with RunLock(self._store.folder, task.id):
@@ -122,10 +125,17 @@ class Orchestrator:
                 await _uninterrupted(self._finish(course, cancelled()))
                 raise
             except BaseException:
-                # A fault of ours: it is raised, and what was accepted still gets a final state.
-                await _uninterrupted(self._finish(course, internal_error()))
+                # A fault of ours: it is raised, and what was accepted still gets a final state. If
+                # the store is at fault, the next command gives it one (`sweep_interrupted`).
+                with contextlib.suppress(StoreError):
+                    await _uninterrupted(self._finish(course, internal_error()))
                 raise
-            await _uninterrupted(self._finish(course, ending))
+            try:
+                await _uninterrupted(self._finish(course, ending))
+            except StoreError as error:
+                if ending.state is TaskState.SUCCEEDED and ending.content is not None:
+                    raise AnswerNotRecordedError(str(error), content=ending.content) from error
+                raise
         return await self._store.task(task.id)
 
     async def _until_done(self, course: Course, transcript: TranscriptRecorder) -> Ending:

@@ -23,7 +23,12 @@ from undaunted.cli.standard_streams import open_missing, silence
 from undaunted.cli.stdout import write_json, write_line
 from undaunted.cli.tasks import tasks
 from undaunted.error_response import error_response
-from undaunted.errors import ErrorCode, InvalidTaskError, UndauntedError
+from undaunted.errors import (
+    AnswerNotRecordedError,
+    ErrorCode,
+    InvalidTaskError,
+    UndauntedError,
+)
 
 __all__ = ["DEBUG_VARIABLE", "run_command_line"]
 
@@ -62,7 +67,10 @@ def run_command_line(doors: Doors, argv: Sequence[str]) -> int:
     except UndauntedError as error:
         field = error.field if isinstance(error, InvalidTaskError) else None
         code = of_error(error)
-        return errors.tell(str(error), error.code, error.detail_code, code, field=field)
+        content = error.content if isinstance(error, AnswerNotRecordedError) else None
+        return errors.tell(
+            str(error), error.code, error.detail_code, code, field=field, content=content
+        )
     except SignalledError as error:
         return of_signal(error.number)
     except KeyboardInterrupt:
@@ -85,7 +93,7 @@ class _Errors:
     def __init__(self, doors: Doors, argv: Sequence[str]) -> None:
         self._doors = doors
         flags = argv[: argv.index("--")] if "--" in argv else argv
-        self._as_json = "--json" in flags
+        self._as_json = "--json" in flags or "--events" in flags
 
     def tell(
         self,
@@ -95,8 +103,9 @@ class _Errors:
         status: ExitCode,
         *,
         field: str | None = None,
+        content: str | None = None,
     ) -> ExitCode:
-        """Tells it and returns `status`."""
+        """Tells it and returns `status`; `content` is an answer that came all the same."""
         try:
             print(f"Error: {plain(text)}", file=sys.stderr)  # noqa: T201 - this is the command line
         except BrokenPipeError:
@@ -109,6 +118,7 @@ class _Errors:
                 at=self._doors.now(),
                 request_id="req_" + self._doors.new_id().replace("-", "")[:12],
                 field=field,
+                details=None if content is None else {"content": content},
             )
             write_json(body.model_dump(exclude_none=True))
         return status

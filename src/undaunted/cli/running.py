@@ -22,7 +22,7 @@ from undaunted.cli.stdout import as_json, write_answer, write_json, write_line
 from undaunted.cli.summary import tell_end
 from undaunted.cli.terminal import Terminal
 from undaunted.config import Configuration
-from undaunted.errors import NotFoundError
+from undaunted.errors import AnswerNotRecordedError, NotFoundError
 from undaunted.events import AgentSkipped, Event
 from undaunted.task_object import task_object
 from undaunted.tasks import Task, TaskRecord
@@ -99,7 +99,15 @@ class _Run:
             if plan:
                 show_plan(await service.plan(task), as_json=self._form == "json")
                 return ExitCode.DONE
-            record, code = await self._run(service, task, interruption)
+            try:
+                record, code = await self._run(service, task, interruption)
+            except AnswerNotRecordedError as error:
+                # With --json and --events it is in the error's body.
+                if self._form == "answer" and not (
+                    self._file is not None and self._written(self._file, error.content)
+                ):
+                    write_answer(error.content)
+                raise
         self._deliver(record)
         tell_end(self._terminal, record, code, passed_over=self._passed_over, now=self._doors.now())
         if rehearsal and self._form == "answer":

@@ -13,6 +13,7 @@ import pytest
 from integration.flow.conftest import MakeWorld, World
 from undaunted.agents.agent import AgentRequest, AgentResult, Availability, OutputSink, RunNotice
 from undaunted.config import Settings
+from undaunted.errors import AnswerNotRecordedError, StoreError
 from undaunted.events import AgentSkipped, BreakerOpened, RetryScheduled, SlotAwaited, WaitStarted
 from undaunted.failures import Failure, FailureKind
 from undaunted.redaction import REDACTED, Redactor
@@ -433,6 +434,29 @@ async def test_a_fault_of_ours_still_ends_the_task(make_world: MakeWorld, clock:
         record = await world.store.task(wanted.id)
     assert (record.state, record.error_code) == ("failed", "INTERNAL_ERROR")
     assert "/a/path" not in (record.error_message or "")
+
+
+@pytest.mark.parametrize("broken", ["close_attempt", "finish_task"])
+async def test_an_answer_survives_a_store_that_fails(
+    make_world: MakeWorld, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """An answer that can't be written down is not lost: the error carries it."""
+    agent = StepAgent("a", clock, [["done"]])
+    async with make_world([agent], clock) as world:
+
+        async def full(*args: object, **columns: object) -> bool:
+            raise StoreError("the disk is full")
+
+        monkeypatch.setattr(world.store, broken, full)
+        wanted = task(world)
+        with pytest.raises(AnswerNotRecordedError, match="the disk is full") as caught:
+            await world.service.run(wanted)
+        monkeypatch.undo()
+        swept = await world.service.sweep()
+        record = await world.store.task(wanted.id)
+    assert caught.value.content == "done"
+    assert record.state is TaskState.FAILED, "and the task does not stay open"
+    assert [r.task.id for r in swept] == ([wanted.id] if broken == "finish_task" else [])
 
 
 async def test_slots_are_waited_for(make_world: MakeWorld, clock: FakeClock) -> None:
