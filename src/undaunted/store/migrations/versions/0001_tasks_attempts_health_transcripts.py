@@ -114,7 +114,7 @@ def upgrade() -> None:
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("probe_token", sa.Text()),
         sa.Column("probe_until", INSTANT),
-        sa.Column("credential_mark", sa.String()),
+        sa.Column("credential_mark", sa.Text()),
         sa.Column("last_kind", sa.Text()),
         sa.Column("last_message", sa.Text()),
         sa.Column("last_failure_at", INSTANT),
