@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from small_disk import small_disk
 
 pytestmark = pytest.mark.needs("root")
 
@@ -32,16 +33,8 @@ print(json.dumps({**result, "padding": "x" * 20000}))
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 2 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = [shutil.which("mount") or "mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
-    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"no file system can be mounted: {mounted.stderr.strip()}")
-    try:
+    with small_disk(tmp_path, size_mib=2) as disk:
         yield disk
-    finally:
-        subprocess.run([shutil.which("umount") or "umount", "--lazy", str(disk)], check=True)
 
 
 @pytest.mark.parametrize("form", ["answer", "json"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from small_disk import small_disk as mounted_disk
 from undaunted.store.store import FILE_NAME, Store
 
 Start = Callable[[str, Path], "subprocess.Popen[str]"]
@@ -75,17 +75,9 @@ async def test_a_killed_writer_loses_nothing_that_it_accepted(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB, half of it taken by the file `ballast`."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = [shutil.which("mount") or "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
-    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"no file system can be mounted: {mounted.stderr.strip()}")
-    try:
+    with mounted_disk(tmp_path, size_mib=1) as disk:
         (disk / "ballast").write_bytes(bytes(_MIB // 2))
         yield disk
-    finally:
-        subprocess.run([shutil.which("umount") or "umount", "--lazy", str(disk)], check=True)
 
 
 def fill_then_go_on(

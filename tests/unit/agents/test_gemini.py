@@ -9,28 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from undaunted.agents.agent import AgentRequest
+from agent_requests import REQUEST, not_run
 from undaunted.agents.cli_agent import CliContext
 from undaunted.agents.gemini import GeminiAgent, merged_settings
-from undaunted.agents.process import ProcessResult, ProcessSpec
 from undaunted.tasks import Permissions
-
-REQUEST = AgentRequest(
-    prompt="do it",
-    cwd="/",
-    permissions="edit",
-    model=None,
-    extra_args=(),
-    env_names=(),
-    agent_session_id="12345678-1234-4234-a234-123456789abc",
-    token="token",
-    timeout_s=10,
-    idle_timeout_s=5,
-)
-
-
-async def not_run(spec: ProcessSpec, **_: object) -> ProcessResult:
-    raise AssertionError("nothing is started")
 
 
 def agent(folder: Path, **env: str) -> GeminiAgent:
