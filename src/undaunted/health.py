@@ -112,7 +112,7 @@ class Health:
 
     async def report(self) -> dict[HealthKey, AgentHealth]:
         """Every breaker that has a row, as it stands now, in the order of the keys."""
-        return {key: self._look(row) for key, row in (await self._rows.health()).items()}
+        return {key: self._look(key, row) for key, row in (await self._rows.health()).items()}
 
     async def reset(self, agent: str | None = None) -> int:
         """Closes an agent's breakers, or all, and forgets their figures; returns how many."""
@@ -174,7 +174,7 @@ class Health:
             if _outdated(row, credential_mark):
                 breaker_rows.close(row)
                 return Admission(row.generation)
-            seen = self._look(row)
+            seen = self._look(key, row)
             if seen.closed_reason:
                 raise _refusal(key, seen, self.clock.now())
             breaker = self._breaker_of(row)
@@ -222,7 +222,7 @@ class Health:
                 row.probe_token = row.probe_until = None  # else it is another attempt's claim
             opened = breaker.state is CircuitState.OPEN and not was_open
             row.credential_mark = credential_mark if breaker.state is CircuitState.OPEN else None
-            return self._look(row) if opened else None
+            return self._look(key, row) if opened else None
 
     async def give_back(self, key: HealthKey, admission: Admission) -> None:
         """Frees the probe's place of an attempt that says nothing of the agent."""
@@ -248,13 +248,13 @@ class Health:
             return row.probe_token == admission.probe_token
         return row.generation == admission.generation and row.state == CircuitState.CLOSED
 
-    def _look(self, row: HealthRow) -> AgentHealth:
+    def _look(self, key: HealthKey, row: HealthRow) -> AgentHealth:
         breaker = self._breaker_of(row)
         state = breaker.state
         now = self.clock.now()
         reason, back_at = "", None
         if row.isolated:
-            reason = f"{_why(row)}; a person has to act: undaunted agents reset NAME"
+            reason = f"{_why(row)}; mend it, then: undaunted agents reset {key.agent}"
         elif state is CircuitState.OPEN:
             back_at = breaker.open_until
             left_s = (back_at - now).total_seconds() if back_at else 0.0
