@@ -22,7 +22,7 @@ from undaunted.agents.reader import (
     objects_in,
     whole_number,
 )
-from undaunted.agents.rules import Evidence, RuleSet, TextRule
+from undaunted.agents.rules import PROGRAM_RULES, Evidence, RuleSet, TextRule
 from undaunted.failures import FailureKind
 from undaunted.tasks import PermissionDenial, Usage
 
@@ -30,74 +30,138 @@ __all__ = ["CLAUDE_RULES", "ClaudeReader"]
 
 K = FailureKind
 
+# Words that stand in paths, hosts and tool names as well ("billing", "payment", "/login") need
+# company: a wrong `billing` or `auth` closes the agent until a person comes.
 CLAUDE_RULES = RuleSet(
     specific=(
         TextRule(K.RATE_LIMITED, r"not your usage limit"),
+        TextRule(
+            K.NETWORK,
+            r"temporary network issue|another claude code process is refreshing",
+        ),
         TextRule(K.LIMIT_REACHED, r"error_max_(?:turns|budget_usd|structured_output_retries)"),
-        TextRule(K.LIMIT_REACHED, r"\b(?:max_turns|budget_exhausted)\b|max(?:imum)? turns"),
-        TextRule(K.INTERRUPTED, r"\baborted_\w+|request interrupted by user"),
+        TextRule(
+            K.LIMIT_REACHED,
+            r"\b(?:max_turns|budget_exhausted)\b|max(?:imum)? turns|output token maximum"
+            r"|maximum (?:number of turns|budget)|exceeded usd budget",
+        ),
+        TextRule(
+            K.INTERRUPTED,
+            r"\baborted_\w+|request (?:was aborted|interrupted by user)",
+        ),
         TextRule(
             K.CONTEXT_TOO_LONG,
             r"prompt(?:_is_|_| is )too[ _]long|context limit reached|request too large"
             r"|request_too_large|exceed\w* (?:the )?(?:model'?s )?(?:maximum )?context"
-            r"|conversation is too long|context window",
+            r"|conversation (?:is )?too long|context window|input is too long"
+            r"|input length and `?max_tokens|cannot be compacted",
         ),
-        TextRule(K.CONTENT_POLICY, r"violate (?:our|the) usage policy|usage polic(?:y|ies)\b"),
+        TextRule(
+            K.CONTENT_POLICY,
+            r"violate (?:our|the) usage policy|usage polic(?:y|ies)\b|safeguards? flagged"
+            r"|safety (?:measures that flagged|safeguard)|content filtering policy"
+            r"|can't help with this",
+        ),
+        # Money that comes back by itself is a quota: nobody has to be asked.
+        TextRule(
+            K.QUOTA_EXHAUSTED,
+            r"(?:spend limit|extra usage|usage credits?)\b[^\n]{0,60}\bresets \S+",
+        ),
         TextRule(
             K.BILLING,
-            r"credit balance|spend(?:ing)? limit|billing|payment|usage credits|purchase credits"
+            r"credit balance|spend(?:ing)? limit|billing_error|your billing|payment[ _]required"
+            r"|usage credits|extra usage|add funds|purchase credits"
             r"|insufficient (?:funds|credits?)",
         ),
         TextRule(
             K.QUOTA_EXHAUSTED,
-            r"hit your (?:[\w-]+ ){0,3}limit"
+            r"(?:hit|reached|used up) your (?:[^\s.]+ ){0,4}(?:limit|budget)\b"
             r"|(?<!rate )(?:usage|session|weekly|daily|monthly|hour|opus|sonnet|haiku|fable) limit"
-            r"(?: has been)? reached|usage limits?\b.*regain access|api usage limits"
-            r"|out of (?:extra )?usage|rate_limit_event rejected \w+",
-        ),
-        TextRule(
-            K.AUTH,
-            r"/login|not logged in|log ?in expired|invalid (?:x-)?api[ -]key"
-            r"|oauth (?:token|session)"
-            r"|authentication[ _](?:error|failed)|invalid authentication|disabled organization"
-            r"|organization has disabled|oauth_org_not_allowed|api key (?:has been )?revoked"
-            r"|api key not valid|token has (?:expired|been revoked)",
+            r"(?: has been)? reached|\blimit reached\b[^\n]{0,20}\bresets\b"
+            r"|usage_limit_reached|usage limits?\b.*regain access|api usage limits"
+            r"|out of (?:extra )?usage"
+            r"|usage limit is set to|usage allocation|n't include usage|tokens per day"
+            r"|rate_limit_event rejected \w+",
         ),
         TextRule(
             K.NOT_FOUND,
-            r"issue with the selected model|no conversation found|model_not_found|model not found",
+            r"issue with the selected model|no conversation found|model_not_found"
+            r"|model (?:\S+ )?not found|not a recognized model|failed to resume"
+            r"|(?:opus|sonnet|haiku|fable|model \S+) is (?:not available|restricted)",
+        ),
+        TextRule(
+            K.AUTH,
+            r"(?<![\w./-])/login\b(?![\w/-]|\.\w)|not (?:logged|signed) in"
+            r"|(?:log ?in|session) expired|sign in again|invalid (?:x-)?api[ -]key"
+            r"|invalid auth token|not a valid api key|api key authentication|apikeyhelper"
+            r"|oauth (?:token|session|authentication)|session token|security token"
+            r"|authentication[ _](?:error|failed|required|method)|invalid authentication"
+            r"|disabled organization|organization has (?:been )?disabled|disabled for your org\b"
+            r"|enabled for (?:this|your) organization|oauth_org_not_allowed|scope requirement"
+            r"|api key (?:has been )?revoked|api key not valid|token has (?:expired|been revoked)"
+            r"|your account (?:is on hold|does not have access)|gateway sign-in"
+            r"|accepts this session"
+            r"|gateway refused the request|credentials expired|credential resolve"
+            r"|could not load (?:\w+ ){0,3}credentials",
         ),
         TextRule(
             K.MISCONFIGURED,
-            r"unknown option|invalid mcp configuration|settings file not found|allowed choices are"
+            r"unknown option|invalid mcp configuration|settings file|allowed choices are"
             r"|root/sudo privileges|session id \S+ is already in use|error: option '"
-            r"|argument list too long|invalid settings|missing required argument",
+            r"|argument list too long|invalid settings|missing required argument"
+            r"|cannot use both|\brequires --\w|must be a valid uuid|--\w[\w-]* conflict"
+            r"|--[\w-]+ (?:file not found|is not a valid)|invalid --\w|permission-prompt-tool"
+            r"|custom_headers|invalid request header|header '[^']*' has invalid value"
+            r"|cannot be parsed as a url|directory no longer exists|refusing to use it|ENOSPC"
+            r"|claude code config|older than the minimum version|does not support this model",
         ),
-        TextRule(K.INVALID_REQUEST, r"input must be provided", blames_task=True),
+        TextRule(K.INVALID_REQUEST, r"input must be provided|only whitespace", blames_task=True),
         TextRule(
             K.BROKEN_RESPONSE,
             r"empty or malformed response|failed to parse json|could not parse message"
-            r"|mid-response|may be incomplete|stream (?:ended|closed|interrupted)"
-            r"|unexpected end of (?:json|stream)|no assistant message",
+            r"|mid-(?:response|stream)|may be incomplete|stream (?:ended|closed|interrupted)"
+            r"|unexpected end of (?:json|stream)|no assistant message|no response from api"
+            r"|response (?:stream )?(?:stopped|stalled|was malformed|never arrived|ended)"
+            r"|content block (?:not found|already closed)|stream event unreadable"
+            r"|before a response was produced|while thinking|stream\w* response has content-type"
+            r"|premature close|stream idle timeout|^(?:API Error: )?terminated$",
         ),
-        TextRule(K.OVERLOADED, r"overloaded|at capacity|high load|high demand"),
+        TextRule(
+            K.OVERLOADED,
+            r"overloaded|at capacity|high load|high demand|is temporarily unavailable"
+            r"|all upstreams failed",
+        ),
         TextRule(
             K.NETWORK,
             r"unable to connect|can'?t reach the api|connection (?:error|refused|dropped|reset)"
-            r"|connection to the api was lost|connectionrefused|\bE(?:CONN\w+|NOTFOUND|TIMEDOUT"
-            r"|AI_AGAIN|PIPE|HOSTUNREACH|NETUNREACH)\b|socket hang up|fetch failed"
-            r"|request timed out|check your internet|network error",
+            r"|connection (?:to the api was )?lost|connection ?refused|\bE(?:CONN\w+|NOTFOUND"
+            r"|TIMEDOUT|AI_AGAIN|PIPE|HOSTUNREACH|NETUNREACH)\b|socket hang up|fetch failed"
+            r"|(?:request|operation) timed out|check your internet|network error"
+            r"|through your proxy|proxy refused|socket (?:is|connection was) closed"
+            r"|ssl certificate|issuer certificate",
         ),
     ),
     general=(
-        TextRule(K.RATE_LIMITED, r"rate[ _]limit|request rejected \(429\)|too many requests"),
+        TextRule(
+            K.RATE_LIMITED,
+            r"rate[ _]limit|request rejected \(429\)|too many (?:requests|tokens)",
+        ),
         TextRule(K.AUTH, r"error=authentication_failed"),
         TextRule(K.BILLING, r"error=billing_error"),
         TextRule(K.NOT_FOUND, r"error=model_not_found"),
-        TextRule(K.INVALID_REQUEST, r"error=invalid_request"),
+        TextRule(
+            K.INVALID_REQUEST,
+            r"error=invalid_request|image was too large|unable to resize image|pdftoppm"
+            r"|\bpdf (?:is|too|file)\b|extra inputs are not permitted|should match pattern"
+            r"|string should have"
+            r"|not supported (?:for this model|when thinking)|thinking\.budget_tokens"
+            r"|thinking block|must precede an|failed to decrypt|invalid encrypted_"
+            r"|no messages returned|unknown command:|upstream rejected",
+        ),
         TextRule(K.SERVER_ERROR, r"error=server_error|internal server error|server-side issue"),
         TextRule(K.PERMISSION, r"permission denied|EACCES|not allowed"),
         TextRule(K.LIMIT_REACHED, r"error=max_output_tokens"),
+        *PROGRAM_RULES,
     ),
 )
 

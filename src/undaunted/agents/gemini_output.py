@@ -22,7 +22,7 @@ from undaunted.agents.reader import (
     objects_in,
     whole_number,
 )
-from undaunted.agents.rules import Evidence, RuleSet, TextRule, one_line
+from undaunted.agents.rules import PROGRAM_RULES, Evidence, RuleSet, TextRule, one_line
 from undaunted.failures import FailureKind
 from undaunted.tasks import PermissionDenial, Usage
 
@@ -34,80 +34,108 @@ GEMINI_RULES = RuleSet(
     specific=(
         TextRule(
             K.AUTH,
-            r"api[_ ]key[_ ](?:not valid|invalid)|invalid api key|UNAUTHENTICATED"
-            r"|(?:invalid|set an) auth method"
-            r"|GEMINI_API_KEY environment variable|manual authorization|authentication timed out"
-            r"|authentication (?:failed|required|error)|error authenticating|invalid_grant"
-            r"|IneligibleTier|UNSUPPORTED_CLIENT|TOS_VIOLATION|ACCESS_TOKEN_\w+"
-            r"|credentials are not valid|could not load the default credentials|please log ?in",
+            r"api[_ ]key[_ ](?:not valid|invalid|expired|not found)|invalid api key|UNAUTHENTICATED"
+            r"|(?:invalid|set an) auth method|auth type is|validation ?required"
+            r"|GEMINI_API_KEY environment variable|manual authorization|auth\w+ timed out"
+            r"|authentication (?:failed|required|error|cancelled|consent)|invalid_grant"
+            r"|cancelled authentication|failed to (?:login|authenticate)|re-?authenticat"
+            r"|insufficient authentication|oauth (?:error|callback|state)"
+            r"|IneligibleTier|UNSUPPORTED_CLIENT|TOS_VIOLATION|ACCESS_TOKEN_\w+|SERVICE_DISABLED"
+            r"|credentials are not valid|could not load the default credentials|please log ?in"
+            r"|setting the GOOGLE_CLOUD_PROJECT|using vertex ai, you must|is not eligible for"
+            r"|verify your account|complete verification|account has been (?:suspended|disabled)"
+            r"|has not been used in project",
         ),
         TextRule(
             K.CONTENT_POLICY,
             r"recitation|copyright filter|blocked (?:by|due to|because)|PROHIBITED_CONTENT"
-            r"|safety (?:filter|setting|reason)|finishReason\W+SAFETY",
+            r"|safety (?:filter|setting|reason)|finishReason\W+SAFETY"
+            r"|stopped due to (?:image safety|prohibited|blocklist|sensitive)",
         ),
         TextRule(
             K.CONTEXT_TOO_LONG,
             r"input token count|token count .* exceeds|exceed\w* the (?:maximum number of tokens"
             r"|token limit|context)|payload size exceeds|context window (?:will )?overflow"
-            r"|prompt is too long",
+            r"|prompt is too long|truncated due to token limit",
         ),
-        TextRule(K.LIMIT_REACHED, r"max(?:imum)? session turns|loop detected"),
+        TextRule(K.LIMIT_REACHED, r"max(?:imum)? session turns|loop (?:was )?detected"),
         TextRule(
             K.OVERLOADED,
-            r"MODEL_CAPACITY_EXHAUSTED|no capacity available|overloaded|experiencing high demand",
+            r"MODEL_CAPACITY_EX\w+|no capacity available|overloaded|experiencing high demand",
+        ),
+        TextRule(
+            K.BILLING,
+            r"billing (?:is not|has not been|account)|enable billing|billing to be enabled"
+            r"|payment required|spending cap|credits are depleted|INSUFFICIENT_G1_CREDITS",
         ),
         TextRule(
             K.QUOTA_EXHAUSTED,
             r"daily quota|per ?day|TerminalQuotaError|QUOTA_EXHAUSTED|quota will reset after"
-            r"(?=[^.]*\d+h)|daily limit",
-        ),
-        TextRule(
-            K.BILLING, r"billing (?:is not|has not been|account)|enable billing|payment required"
+            r"(?=[^.]*\d+h)|daily (?:\S+ )?(?:quota )?limit|usage limit reached"
+            # A quota of nothing: the plan does not have this model.
+            r"|\blimit: ?0(?![\d.])",
         ),
         TextRule(
             K.RATE_LIMITED,
             r"retry (?:in|after) \d|RATE_LIMIT_EXCEEDED|RetryableQuotaError|per ?minute"
             r"|resource has been exhausted|quota will reset after|exhausted your capacity"
-            r"|quota limitations in place",
+            r"|quota limitations in place|rate limit exceeded|retryDelay",
         ),
         TextRule(K.QUOTA_EXHAUSTED, r"exceeded your current quota"),
         TextRule(
             K.PERMISSION,
             r"PERMISSION_DENIED|not running in a trusted directory|folder is not trusted"
-            r"|location is not supported|does not have permission",
+            r"|allowed in trusted folders|location is not supported|does not have permission"
+            r"|^permission [^\n]{0,80}denied on resource",
         ),
         TextRule(
             K.NOT_FOUND,
             r"is not found for api version|ModelNotFoundError|error resuming session"
-            r"|no previous sessions|model .{0,80}not found|\bNOT_FOUND\b",
+            r"|no previous sessions|model .{0,80}not found|\bNOT_FOUND\b"
+            r"|requested entity was not found|invalid session identifier",
         ),
         TextRule(
             K.MISCONFIGURED,
             r"fix the configuration file|unknown arguments?:|invalid values:|not enough arguments"
-            r"|failed to save project registry|missing required argument|sandbox (?:image|command)"
-            r"|invalid settings",
+            r"|failed to save project registry|missing required argument"
+            r"|sandbox (?:image|command)|GEMINI_SANDBOX|invalid settings|invalid configuration"
+            r"|error in \S*settings\.json|cannot use both|flag cannot be used|start in yolo mode"
+            r"|invalid custom base url|directory does not exist",
         ),
         TextRule(K.INVALID_REQUEST, r"no input provided", blames_task=True),
         TextRule(
             K.BROKEN_RESPONSE,
-            r"model stream ended|INVALID_STREAM|invalid (?:stream|chunk)|empty response"
-            r"|incomplete json|unexpected (?:token|end of)|not valid json|failed to parse"
+            r"model stream (?:ended|was invalid)|INVALID_STREAM|invalid (?:stream|chunk)"
+            r"|empty (?:text )?response|no final response"
+            r"|incomplete json|unexpected (?:token|end of|tool call)|not valid json|failed to parse"
             r"|malformed|no response text|finish reason|premature close|\[API Error: terminated\]"
             r"|TypeError: terminated|^terminated$",
         ),
         TextRule(
             K.NETWORK,
             r"fetch failed|\bE(?:CONN\w+|NOTFOUND|TIMEDOUT|AI_AGAIN|PIPE|HOSTUNREACH|NETUNREACH)\b"
-            r"|socket hang up|network error|connection (?:error|refused|reset)|DEADLINE_EXCEEDED",
+            r"|socket hang up|network error|connection (?:error|refused|reset)|DEADLINE_EXCEEDED"
+            r"|socket disconnected|first certificate|issuer certificate|deadline expired"
+            r"|request time(?:d )?out",
+        ),
+        TextRule(
+            K.INTERRUPTED,
+            r"(?:operation|request) (?:was )?(?:cancelled|aborted)|aborted a request"
+            r"|FatalCancellationError",
         ),
     ),
     general=(
-        TextRule(K.RATE_LIMITED, r"RESOURCE_EXHAUSTED|request a quota increase|too many requests"),
-        TextRule(K.OVERLOADED, r"\bUNAVAILABLE\b"),
+        TextRule(
+            K.RATE_LIMITED,
+            r"RESOURCE_EXHAUSTED|request a quota increase|too many requests|quota exceeded",
+        ),
+        TextRule(K.OVERLOADED, r"\bUNAVAILABLE\b|currently unavailable"),
         TextRule(K.SERVER_ERROR, r"\bINTERNAL\b|internal error"),
         TextRule(K.INVALID_REQUEST, r"INVALID_ARGUMENT"),
         TextRule(K.MISCONFIGURED, r"EACCES|permission denied|EROFS|ENOSPC"),
+        # Behind the network and the status: the login may have failed for either.
+        TextRule(K.AUTH, r"error authenticating"),
+        *PROGRAM_RULES,
     ),
 )
 
@@ -132,6 +160,8 @@ _RETRY_NOTICE = re.compile(r"^(?:Attempt \d+ failed|Suggested retry).*Retrying (
 _NOISE = re.compile(
     r"^\s*at |^Warning: |^Ripgrep |^YOLO mode|^Loaded cached|^Attempt \d+ failed|^Suggested retry"
     r"|^Approval mode overridden|^\[STARTUP\] |^\s*$"
+    # A tool's or an MCP server's trouble is not the agent's: its words may be anything.
+    r"|^Error executing tool |^(?:Error during discovery for )?MCP server "
 )
 # Of a tool's error: the call was not made because it may not be, not because it went wrong.
 _DENIED = re.compile(
@@ -225,16 +255,24 @@ class GeminiReader(OutputReader):
         if self._result is not None:
             if self._result.get("status") != "success":
                 return None
-            return "".join(self._parts) or self._said
+            return self._worked_out("".join(self._parts) or self._said)
         document = self._read_document(ending)
         if document is not None:
             if document.get("error") is not None:
                 return None
             response = document.get("response")
-            return response if isinstance(response, str) else None
+            return self._worked_out(response) if isinstance(response, str) else None
         if ending.text_mode and ending.exit_code == 0 and "[ERROR]" not in ending.stderr:
             return ending.stdout.strip() or None
         return None
+
+    def _worked_out(self, answer: str) -> str | None:
+        """`answer`, unless it is empty because no model was asked, whatever the status says.
+
+        With settings that it can't use the program asks nobody and reports a success.
+        """
+        asked = self._tools or (self.usage is not None and self.usage.output_tokens)
+        return answer if answer or asked else None
 
     def partial_answer(self) -> str | None:
         """What there is of an answer that was not finished."""
@@ -252,10 +290,13 @@ class GeminiReader(OutputReader):
         yield from reversed(self.errors)
         if (on_stderr := _last_error_object(ending.stderr)) is not None:
             yield _error_object("error event", on_stderr)
-        if self._result is None and document is None and self.session_id is None:
-            yield _spoken("stdout", ending.stdout)
         lines = [ln for ln in ending.stderr.splitlines() if not _NOISE.match(ln)]
-        yield _spoken("stderr", _REPORT_AT.sub("", "\n".join(lines)))
+        on_stderr_too = _REPORT_AT.sub("", "\n".join(lines))
+        yield _spoken("stderr", on_stderr_too)
+        # In text mode stdout holds the model's words; errors go to stderr where there are any.
+        structured = self._result is not None or document is not None or self.session_id is not None
+        if not structured and not on_stderr_too.strip():
+            yield _spoken("stdout", ending.stdout)
         if ending.exit_code in _OWN_EXIT_CODES:
             kind, what = _OWN_EXIT_CODES[ending.exit_code]
             yield Evidence("exit code", f"exit code {ending.exit_code}: {what}", _AS_STATUS[kind])

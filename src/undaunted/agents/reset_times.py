@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
+from email.utils import parsedate_to_datetime
 from zoneinfo import ZoneInfo
 
 __all__ = ["MAX_AHEAD", "find_reset"]
@@ -24,16 +25,19 @@ _NUMBER_UNIT = (
 )
 # Not behind "timed out": "timed out after 5 minutes" says nothing about a limit.
 _DURATION = re.compile(
-    r"(?<!out\s)(?:\b(?:in|after|for|retry|(?:retry)?delay|resets?)\b[\s:\"=]*)"
+    r"(?<!out\s)(?:\b(?:in|after|for|retry|(?:retry|quotaReset)?delay|resets?)\b[\s:\"'\\=]*)"
     rf"({_NUMBER_UNIT}(?:[\s,]*(?:and\s+)?{_NUMBER_UNIT})*)",
     re.IGNORECASE,
 )
 _ONE_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|millisecond|[wdhms])", re.IGNORECASE)
-_RETRY_DELAY_MS = re.compile(r"retryDelayMs[\"':\s]+(\d+(?:\.\d+)?)")
+_RETRY_DELAY_MS = re.compile(r"(?:retryDelayMs|retry-after-ms)[\"':\s]+(\d+(?:\.\d+)?)")
 _RETRY_AFTER_S = re.compile(
     # Possessive: given back, the last digit of "3600s" would leave 360 with no unit behind it.
     r"(?:retry[-_ ]after|resets?_in_seconds)[\"':=\s]+(\d++(?:\.\d++)?+)(?!\s*[a-z])",
     re.IGNORECASE,
+)
+_HTTP_DATE = re.compile(
+    r"retry-after[\"':=\s]+([a-z]{3}, \d{2} [a-z]{3} 20\d{2} [\d:]{8} GMT)", re.IGNORECASE
 )
 _EPOCH = re.compile(r"(?:\||reset\w*[\"':=\s]+)(1\d{9})(\d{3})?\b", re.IGNORECASE)
 
@@ -50,7 +54,8 @@ _CLOCK = r"(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))?(?::\d{2})?\s*(?P<half>[ap]\.
 _ZONE = r"(?:\s*\(?(?P<zone>[A-Z][A-Za-z_]+(?:/[A-Za-z_+\-0-9]+)+|UTC|GMT|Z)\b\)?)?"
 _ISO = re.compile(
     r"(?P<year>20\d{2})-(?P<month>\d{2})-(?P<day>\d{2})(?:T|,?\s+(?:at\s+)?)"
-    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::\d{2}(?:\.\d+)?)?\s*(?P<half>[ap]\.?m\.?)?"
+    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?"
+    r"\s*(?P<half>[ap]\.?m\.?)?"
     r"(?P<offset>[+-]\d{2}:?\d{2})?" + _ZONE,
     re.IGNORECASE,
 )
@@ -119,6 +124,14 @@ def _later(now: datetime, seconds: float) -> datetime | None:
         return None  # a stated time beyond the calendar is no time
 
 
+def _http_date(text: str, _now: datetime, _tz: tzinfo | None) -> datetime | None:
+    found = _HTTP_DATE.search(text)
+    try:
+        return parsedate_to_datetime(found[1]) if found else None
+    except ValueError:
+        return None  # the 31st of June
+
+
 def _iso(text: str, _now: datetime, tz: tzinfo | None) -> datetime | None:
     found = _ISO.search(text)
     if not found:
@@ -126,7 +139,8 @@ def _iso(text: str, _now: datetime, tz: tzinfo | None) -> datetime | None:
     zone: tzinfo | None = _zone(found["zone"], tz)
     if found["offset"]:
         zone = datetime.strptime(found["offset"].replace(":", ""), "%z").tzinfo
-    return _instant(found, int(found["year"]), int(found["month"]), int(found["day"]), zone)
+    at = _instant(found, int(found["year"]), int(found["month"]), int(found["day"]), zone)
+    return at + timedelta(seconds=int(found["second"] or 0)) if at else None
 
 
 def _month_day(text: str, now: datetime, tz: tzinfo | None) -> datetime | None:
@@ -164,14 +178,15 @@ def _next_on(
     zone = _zone(found["zone"], tz)
     for ahead in (days, days + again):
         day = now.astimezone(zone) + timedelta(days=ahead)
-        at = _instant(found, day.year, day.month, day.day, zone)
-        if at is not None and at >= now:
-            return at
+        for fold in (0, 1):  # the hour that the end of summer time repeats
+            at = _instant(found, day.year, day.month, day.day, zone, fold=fold)
+            if at is not None and at >= now:
+                return at
     return None
 
 
 def _instant(
-    found: re.Match[str], year: int, month: int, day: int, zone: tzinfo | None
+    found: re.Match[str], year: int, month: int, day: int, zone: tzinfo | None, *, fold: int = 0
 ) -> datetime | None:
     hour, minute = int(found["hour"]), int(found["minute"] or 0)
     if half := found["half"]:
@@ -179,7 +194,7 @@ def _instant(
             return None
         hour = hour % 12 + (12 if half[0] in "pP" else 0)
     try:
-        naive = datetime(year, month, day, hour, minute)  # noqa: DTZ001 - gets its zone below
+        naive = datetime(year, month, day, hour, minute, fold=fold)  # noqa: DTZ001 - gets its zone below
         return (naive.replace(tzinfo=zone) if zone else naive).astimezone(UTC)
     except (ValueError, OverflowError):
         return None  # the 31st of June, 25 o'clock: no such time
@@ -198,6 +213,7 @@ def _zone(name: str | None, tz: tzinfo | None) -> tzinfo | None:
 
 _PARSERS: tuple[Callable[[str, datetime, tzinfo | None], datetime | None], ...] = (
     _epoch,
+    _http_date,
     _iso,
     _month_day,
     _weekday,

@@ -16,7 +16,7 @@ from datetime import datetime, tzinfo
 from undaunted.agents.reset_times import find_reset
 from undaunted.failures import Failure, FailureKind
 
-__all__ = ["HTTP_STATUS_KINDS", "Evidence", "RuleSet", "TextRule", "one_line"]
+__all__ = ["HTTP_STATUS_KINDS", "PROGRAM_RULES", "Evidence", "RuleSet", "TextRule", "one_line"]
 
 HTTP_STATUS_KINDS: Mapping[int, FailureKind] = {
     400: FailureKind.INVALID_REQUEST,
@@ -24,6 +24,7 @@ HTTP_STATUS_KINDS: Mapping[int, FailureKind] = {
     402: FailureKind.BILLING,
     403: FailureKind.PERMISSION,
     404: FailureKind.NOT_FOUND,
+    407: FailureKind.AUTH,
     408: FailureKind.NETWORK,
     409: FailureKind.SERVER_ERROR,
     413: FailureKind.CONTEXT_TOO_LONG,
@@ -78,6 +79,17 @@ class TextRule:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "compiled", re.compile(self.pattern, re.IGNORECASE | re.DOTALL))
+
+
+PROGRAM_RULES: Sequence[TextRule] = (
+    TextRule(
+        FailureKind.NOT_INSTALLED,
+        r"command not found|^/\S+: (?:\d+: )?\w+: not found|\bspawn \S+ ENOENT"
+        r"|native binary not installed|'?node'?: no such file",
+    ),
+    TextRule(FailureKind.CRASHED, r"heap (?:limit|out of memory)|segmentation fault"),
+)
+"""What a shell or a runtime says of any program that it could not start or keep alive."""
 
 
 @dataclass(frozen=True, slots=True)

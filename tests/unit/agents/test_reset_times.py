@@ -22,6 +22,12 @@ STATED = [
     ("You've hit your limit · resets 2pm", "2026-07-30T14:00:00"),
     ("You've hit your limit · resets 10:59am", "2026-07-31T10:59:00"),
     ("resets 12am", "2026-07-31T00:00:00"),
+    ("retryDelay: '34s'", "2026-07-30T11:00:34"),
+    ('\\"retryDelay\\": \\"34s\\"', "2026-07-30T11:00:34"),
+    ('"quotaResetDelay": "14h23m40s"', "2026-07-31T01:23:40"),
+    ('"quotaResetTimeStamp": "2026-07-31T01:23:40Z"', "2026-07-31T01:23:40"),
+    ("retry-after-ms: 2500", "2026-07-30T11:00:02.500"),
+    ("retry-after: Fri, 31 Jul 2026 02:00:00 GMT", "2026-07-31T02:00:00"),
     ("resets 12:15pm", "2026-07-30T12:15:00"),
     ("You've hit your weekly limit · resets Jul 31, 2am (UTC)", "2026-07-31T02:00:00"),
     ("Weekly limit reached ∙ resets Aug 3 at 9am", "2026-08-03T09:00:00"),
@@ -106,3 +112,11 @@ def test_any_text(text: str, naive: datetime) -> None:
     if found is not None:
         assert found.utcoffset() == timedelta(0)
         assert now <= found <= now + MAX_AHEAD
+
+
+def test_clock_time_in_the_hour_that_the_end_of_summer_time_repeats() -> None:
+    """The second 1:30 of that night is meant once the first one has passed."""
+    new_york = ZoneInfo("America/New_York")
+    now = datetime(2026, 11, 1, 5, 40, tzinfo=UTC)  # 1:40, summer time
+    at = find_reset("You've hit your session limit · resets 1:30am", now=now, tz=new_york)
+    assert at == datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
