@@ -92,12 +92,12 @@ class App:
     def data_folder(self) -> Path:
         """`UNDAUNTED_DATA_DIR`, else the platform's folder for a person's data; absolute."""
         named = self.env.get(DATA_FOLDER_VARIABLE)
-        return Path(named).expanduser().absolute() if named else user_data_path("undaunted")
+        return _folder(DATA_FOLDER_VARIABLE, named) if named else user_data_path("undaunted")
 
     def config_folder(self) -> Path:
         """`UNDAUNTED_CONFIG_DIR`, else the platform's folder for a person's settings."""
         named = self.env.get(CONFIG_FOLDER_VARIABLE)
-        return Path(named).expanduser().absolute() if named else user_config_path("undaunted")
+        return _folder(CONFIG_FOLDER_VARIABLE, named) if named else user_config_path("undaunted")
 
     def configuration(self, cwd: Path, flags: Mapping[str, object]) -> Configuration:
         """The settings in force for a command run in `cwd`; see `load_configuration`."""
@@ -114,7 +114,6 @@ class App:
         """
         from undaunted.store.store import Store  # noqa: PLC0415 - see TYPE_CHECKING above
 
-        check_depth(self.env)
         folder = self.data_folder() / "rehearsal" if rehearsal else self.data_folder()
         settings = configuration.settings
         context = CliContext(
@@ -144,6 +143,7 @@ class App:
                 new_id=self._new_id,
                 emit=emit,
                 redactor=Redactor(v for n, v in self.env.items() if _SECRET_NAME.search(n)),
+                may_run=lambda: check_depth(self.env),
             )
 
 
@@ -159,6 +159,7 @@ def compose(
     emit: Listener,
     redactor: Redactor,
     max_switches: int | None = None,
+    may_run: Callable[[], None] = lambda: None,
 ) -> Service:
     """A service of these parts.
 
@@ -173,6 +174,7 @@ def compose(
         emit: Gets the events.
         redactor: Takes secrets out of what is kept.
         max_switches: Changes of agent at most in a task; None is no bound.
+        may_run: Raises an UndauntedError where no agent may be run from here.
     """
     # See TYPE_CHECKING above.
     from undaunted.attempts import AttemptRunner  # noqa: PLC0415
@@ -216,7 +218,15 @@ def compose(
         order=order,
         models=models,
         clock=clock,
+        may_run=may_run,
     )
+
+
+def _folder(variable: str, named: str) -> Path:
+    try:
+        return Path(named).expanduser().absolute()
+    except RuntimeError as error:  # ~somebody who is not there
+        raise ConfigurationError(f"{variable} = {named}: {error}") from error
 
 
 def _agent(name: str, settings: Settings, context: CliContext) -> Agent:

@@ -208,8 +208,11 @@ class AttemptRunner:
             result,
             failure=failure,
             content=None if result.content is None else clean.answer(result.content),
+            agent_session_id=result.agent_session_id and clean.text(result.agent_session_id),
+            model=result.model and clean.text(result.model),
             command=tuple(clean.text(part) for part in result.command),
             permission_denials=tuple(
-                replace(d, detail=clean.text(d.detail)) for d in result.permission_denials
+                replace(d, tool=clean.text(d.tool), detail=clean.text(d.detail))
+                for d in result.permission_denials
             ),
         )

@@ -9,13 +9,21 @@ more than `edit`: such settings in it are ignored, and that is said.
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from undaunted.durations import parse_duration
 from undaunted.errors import ConfigurationError
@@ -32,7 +40,11 @@ __all__ = [
 
 FILE_NAME = "undaunted.toml"
 
-Duration = Annotated[float, BeforeValidator(parse_duration)]
+# Ten years: longer than anything here lasts, and short enough for every calendar and timer.
+_LONGEST_S = 10 * 365 * 86400.0
+
+Duration = Annotated[float, BeforeValidator(parse_duration), Field(le=_LONGEST_S)]
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class _Table(BaseModel):
@@ -59,6 +71,14 @@ class EnvironmentSettings(_Table):
     """`[env]`: which of the caller's variables the agents see beside the standard ones."""
 
     pass_: tuple[str, ...] = Field(default=(), alias="pass")
+
+    @field_validator("pass_")
+    @classmethod
+    def _names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if _VARIABLE.fullmatch(name) is None:
+                raise ValueError(f"{name!r} is no name of a variable")
+        return names
 
 
 class Settings(_Table):
@@ -93,6 +113,27 @@ class Settings(_Table):
     slots: int = Field(default=4, ge=1, le=1000)
     env: EnvironmentSettings = EnvironmentSettings()
     agents: dict[str, AgentSettings] = Field(default_factory=dict)
+
+    @field_validator("order", mode="before")
+    @classmethod
+    def _listed(cls, order: object) -> object:
+        """One text lists names with commas between them."""
+        if isinstance(order, str):
+            return tuple(name.strip() for name in order.split(",") if name.strip())
+        return order
+
+    @field_validator("order")
+    @classmethod
+    def _each_once(cls, order: tuple[str, ...]) -> tuple[str, ...]:
+        known = ", ".join(AgentName)
+        if not order:
+            raise ValueError(f"names no agent; known are {known}")
+        for name in order:
+            if name not in set(AgentName):
+                raise ValueError(f"there is no agent {name!r}; known are {known}")
+        if len(set(order)) < len(order):
+            raise ValueError("names an agent twice; each is tried once in a task")
+        return order
 
     def slots_of(self, agent: str) -> int:
         """Runs of `agent` at the same time on this machine."""
@@ -184,7 +225,7 @@ def _read(path: Path) -> dict[str, object]:
             return dict(_flatten(tomllib.load(file)))
     except OSError as error:
         raise ConfigurationError(f"{path}: can't be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigurationError(f"{path}: is no valid TOML: {error}") from error
 
 
@@ -220,8 +261,7 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, object]:
     for name in _SCALARS:
         text = env.get(f"UNDAUNTED_{name.upper()}", "")
         if text:
-            listed = [part.strip() for part in text.split(",") if part.strip()]
-            found[name] = listed if name == "order" else text
+            found[name] = text
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +73,7 @@ class Service:
         order: Those that are tried when a task names none, first to last.
         models: The configured model per agent name.
         clock: Where time comes from.
+        may_run: Raises an UndauntedError where no agent may be run from here.
     """
 
     def __init__(
@@ -85,7 +86,9 @@ class Service:
         order: tuple[str, ...],
         models: Mapping[str, str | None],
         clock: Clock,
+        may_run: Callable[[], None],
     ) -> None:
+        self._may_run = may_run
         self._store = store
         self._orchestrator = orchestrator
         self._health = health
@@ -102,6 +105,7 @@ class Service:
             ConfigurationError: It names an agent that there is not.
             StoreError: It could not be written down; then it was not accepted.
         """
+        self._may_run()
         self._check(task)
         return await self._orchestrator.run(task)
 
@@ -226,6 +230,9 @@ class Service:
             )
         if "\0" in task.prompt:
             raise InvalidTaskError("the prompt holds a NUL character", field="prompt")
+        for model in task.models.values():
+            if model.startswith("-"):
+                raise ConfigurationError(f"the model {model!r} begins with a dash: it is a flag")
         unknown = [n for n in task.agents if n not in self._agents]
         if unknown:
             raise ConfigurationError(

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from filelock import FileLock, Timeout
 
+from undaunted.errors import StoreError
 from undaunted.resilience.clock import Clock
 from undaunted.resilience.policy import Policy
 
@@ -66,7 +67,10 @@ class AgentSlots:
             lock.release()
 
     def _try_take(self, agent: str, slots: int) -> tuple[int, FileLock] | None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{self._folder} can't be used: {error.strerror}") from error
         for number in range(slots):
             # Not thread-local: whoever holds the object holds the lock.
             path = self._folder / f"{agent}-{number}.lock"

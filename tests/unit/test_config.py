@@ -66,6 +66,11 @@ def test_order_from_the_environment(tmp_path: Path) -> None:
     )
 
 
+def test_order_as_one_text(tmp_path: Path) -> None:
+    """Names with commas between them are a list too."""
+    assert load(tmp_path, person='order = "gemini, claude"').settings.order == ("gemini", "claude")
+
+
 def test_a_project_can_not_say_what_is_run(tmp_path: Path) -> None:
     """Commands, arguments, passed variables and full permissions of a project are ignored."""
     found = load(
@@ -111,6 +116,11 @@ def test_the_search_ends_at_the_repository(tmp_path: Path) -> None:
         ("[agents.claude]\nmodle = 'x'", r"unknown setting agents.claude.modle .*\.model\?"),
         ("[agents.cluade]\nmodel = 'x'", r"unknown setting agents.cluade.model .*claude.model\?"),
         ("timeout = ", "is no valid TOML"),
+        ("breaker_open = 1e12", r"breaker_open = .*less than or equal to"),
+        ("order = []", r"order = \[\] .*names no agent"),
+        ('order = ["claude", "claude"]', "names an agent twice"),
+        ('order = ["cluade"]', "there is no agent 'cluade'; known are claude, gemini"),
+        ('[env]\npass = ["A=B"]', "'A=B' is no name of a variable"),
     ],
 )
 def test_wrong_settings(tmp_path: Path, text: str, message: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from undaunted.agents.agent import RunNotice
 from undaunted.agents.reader import (
@@ -19,6 +19,8 @@ from undaunted.agents.reader import (
     OutputReader,
     as_object,
     as_text,
+    instant,
+    number,
     objects_in,
     whole_number,
 )
@@ -239,8 +241,7 @@ class ClaudeReader(OutputReader):
     def _rate_limit(self, info: JsonObject) -> None:
         if info.get("status") != "rejected":
             return
-        at = whole_number(info.get("resetsAt"))
-        self._limit_resets_at = datetime.fromtimestamp(at, UTC) if at else None
+        self._limit_resets_at = instant(info.get("resetsAt"))
         window = as_text(info.get("rateLimitType"))
         text = f"rate_limit_event rejected {window}".strip()
         self.errors.append(Evidence("error event", text, 429, self._limit_resets_at))
@@ -253,8 +254,7 @@ class ClaudeReader(OutputReader):
             whole_number(usage.get("output_tokens")),
             whole_number(usage.get("cache_read_input_tokens")),
         )
-        cost = event.get("total_cost_usd")
-        self.cost_usd = float(cost) if isinstance(cost, int | float) else None
+        self.cost_usd = number(event.get("total_cost_usd"))
         self.denials = [
             PermissionDenial(as_text(d.get("tool_name")), _denied(as_object(d.get("tool_input"))))
             for d in objects_in(event.get("permission_denials"))

@@ -7,6 +7,7 @@ runs it and concludes.
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -26,6 +27,8 @@ from undaunted.failures import Failure, FailureKind
 from undaunted.tasks import Permissions
 
 __all__ = ["INNER_RETRIES", "CliAgent", "CliContext"]
+
+_log = logging.getLogger(__name__)
 
 # Retries that an agent may make by itself. They are cheaper than ours (the session is warm), but
 # ten of them, as the agents come, hide a dead service for minutes.
@@ -188,11 +191,16 @@ class CliAgent(ABC):
         sink: OutputSink,
         notify: Callable[[RunNotice], None],
     ) -> ProcessResult:
-        def show(notice: RunNotice | None) -> None:
+        def read(feed: Callable[[bytes], RunNotice | None], line: bytes) -> None:
+            try:
+                notice = feed(line)
+            except Exception:  # noqa: BLE001 - what an agent prints costs no more than the line
+                _log.exception("a line of %s could not be read", self.name)
+                return
             if notice is not None:
                 notify(notice)
 
-        stderr_lines = LineReader(lambda line: show(reader.feed_stderr(line)))
+        stderr_lines = LineReader(lambda line: read(reader.feed_stderr, line))
 
         def take(stream: Literal["stdout", "stderr"], chunk: bytes) -> None:
             sink(stream, chunk)
@@ -200,7 +208,7 @@ class CliAgent(ABC):
                 stderr_lines.feed(chunk)
 
         result = await self._context.run_process(
-            spec, on_stdout_line=lambda line: show(reader.feed(line)), sink=take
+            spec, on_stdout_line=lambda line: read(reader.feed, line), sink=take
         )
         stderr_lines.close()
         return result
@@ -209,11 +217,27 @@ class CliAgent(ABC):
         self, spec: ProcessSpec, result: ProcessResult, reader: OutputReader
     ) -> AgentResult:
         ending = Ending(result.exit_code, result.stdout.text, result.stderr.text)
-        concluded = reader.conclude(ending, now=self._context.now(), tz=self._context.tz)
+        try:
+            concluded = reader.conclude(ending, now=self._context.now(), tz=self._context.tz)
+        except Exception as error:  # noqa: BLE001 - nor more than the attempt
+            _log.exception("the output of %s could not be read", self.name)
+            failure = Failure(
+                FailureKind.BROKEN_RESPONSE,
+                f"its output could not be read ({type(error).__name__})",
+                "undaunted: reading",
+            )
+            concluded = AgentResult(content=None, failure=failure, exit_code=result.exit_code)
         limit = limit_failure(result, spec)
         if limit is not None and concluded.failure is not None:
             # An answer that was finished in time stands, even if the program then would not end.
             return replace(concluded, failure=limit)
+        if concluded.failure is not None and result.oversize_lines:
+            lines = f"{result.oversize_lines} line(s) of its output were over 16 MiB and not read"
+            failure = concluded.failure
+            return replace(
+                concluded,
+                failure=failure.with_text(f"{failure.message}; {lines}", failure.evidence),
+            )
         return concluded
 
     def _environment(self, request: AgentRequest, tmpdir: Path) -> dict[str, str]:

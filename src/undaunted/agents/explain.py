@@ -57,9 +57,9 @@ def explain_run(
     """
     reading = reader()
     for line in ending.stdout.splitlines():
-        reading.feed(line.encode("utf-8", errors="surrogateescape"))
+        reading.feed(line.encode("utf-8", errors="replace"))
     for line in ending.stderr.splitlines():
-        reading.feed_stderr(line.encode("utf-8", errors="surrogateescape"))
+        reading.feed_stderr(line.encode("utf-8", errors="replace"))
     result = reading.conclude(ending, now=now, tz=tz)
     if result.failure is None:
         return Explanation("success", str(Action.DONE), message=result.content or "")

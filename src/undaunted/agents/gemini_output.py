@@ -308,7 +308,7 @@ class GeminiReader(OutputReader):
         if self._document is None and ending.stdout.lstrip().startswith("{"):
             try:
                 value: object = json.loads(ending.stdout)
-            except ValueError:
+            except (ValueError, RecursionError):
                 return None  # the stream format, or cut short: its lines were read already
             found = next(iter(objects_in(value)), None)
             if found is not None and "type" not in found:
@@ -349,7 +349,7 @@ def _last_error_object(stderr: str) -> JsonObject | None:
     for found in reversed(list(re.finditer(r"^\{", stderr, re.MULTILINE))):
         try:
             value: object = decoder.raw_decode(stderr, found.start())[0]
-        except ValueError:
+        except (ValueError, RecursionError):
             continue  # a brace of a stack trace
         if error := as_object(as_object(value).get("error")):
             return error

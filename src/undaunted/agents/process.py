@@ -181,7 +181,9 @@ def _widen(pipe: asyncio.ReadTransport) -> None:
     if not hasattr(fcntl, "F_SETPIPE_SZ"):
         return  # not Linux
     file = pipe.get_extra_info("pipe")
-    with contextlib.suppress(OSError):  # the user's share of pipe memory is used up: 64 KiB it is
+    # OSError: the user's share of pipe memory is used up, so 64 KiB it is. ValueError: the child
+    # has closed its end already, and asyncio ours.
+    with contextlib.suppress(OSError, ValueError):
         fcntl.fcntl(file.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 

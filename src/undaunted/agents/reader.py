@@ -7,7 +7,7 @@ import signal
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import cast
 
 from undaunted.agents.agent import AgentResult, RunNotice
@@ -21,6 +21,8 @@ __all__ = [
     "OutputReader",
     "as_object",
     "as_text",
+    "instant",
+    "number",
     "objects_in",
     "whole_number",
 ]
@@ -29,6 +31,9 @@ JsonObject = dict[str, object]
 
 # Somebody asked the process to end: a person, a shutdown, a supervisor. No fault of the agent.
 _ASKED_TO_END = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+
+# Larger ones lose digits as JSON numbers; nothing that an agent counts comes near.
+_LARGEST_NUMBER = 2**53
 
 _AS_EXIT_CODE = {
     128 + number: number
@@ -108,7 +113,7 @@ class OutputReader(ABC):
             return None
         try:
             value: object = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter: nested thousands deep
             return None
         notice = None
         for event in objects_in(value):
@@ -187,5 +192,27 @@ def as_text(value: object) -> str:
 
 
 def whole_number(value: object) -> int | None:
-    """`value` as an int, or None if it is no number (true and false are none)."""
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """`value` as an int, or None if it is no `number`."""
+    found = number(value)
+    return None if found is None else int(found)
+
+
+def number(value: object) -> float | None:
+    """`value` if it is a number of at most 2^53 in size, else None.
+
+    True and false are no numbers; neither are NaN and the infinities, which `json` takes for some.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if abs(value) <= _LARGEST_NUMBER else None
+
+
+def instant(value: object) -> datetime | None:
+    """The instant that `value`, in Unix seconds, stands for; None if it stands for none."""
+    seconds = number(value)
+    if not seconds:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None  # outside the calendar: milliseconds, say

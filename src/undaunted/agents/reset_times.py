@@ -90,7 +90,10 @@ def find_reset(
     Source: the recorded formats of `docs/agents/`, each with a golden case.
     """
     for parse in _PARSERS:
-        at = parse(text, now, tz)
+        try:
+            at = parse(text, now, tz)
+        except OverflowError:
+            continue  # at the end of the calendar there is no next occurrence
         if at is not None and now <= at <= now + max_ahead:
             return at.astimezone(UTC)
     return None
@@ -103,7 +106,7 @@ def _epoch(text: str, _now: datetime, _tz: tzinfo | None) -> datetime | None:
 
 def _duration(text: str, now: datetime, _tz: tzinfo | None) -> datetime | None:
     if found := _RETRY_DELAY_MS.search(text):
-        return now + timedelta(milliseconds=float(found[1]))
+        return _later(now, float(found[1]) / 1000)
     if found := _RETRY_AFTER_S.search(text):
         return _later(now, float(found[1]))
     if found := _DURATION.search(text):

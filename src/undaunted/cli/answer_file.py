@@ -24,6 +24,12 @@ class AnswerFile:
     """
 
     def __init__(self, path: Path) -> None:
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            pass  # it will be made
+        except OSError as error:
+            raise ConfigurationError(f"--output {path}: {error.strerror}") from error
         if path.is_dir():
             raise ConfigurationError(f"--output {path}: is a folder")
         self._special = path.exists() and not path.is_file()

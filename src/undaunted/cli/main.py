@@ -72,10 +72,12 @@ def run_command_line(doors: Doors, argv: Sequence[str]) -> int:
             str(error), error.code, error.detail_code, code, field=field, content=content
         )
     except SignalledError as error:
-        return of_signal(error.number)
+        return errors.tell_interrupted(of_signal(error.number))
     except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
+        return errors.tell_interrupted(ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - a person gets a sentence, not a traceback
+        if isinstance(error, OSError) and error.filename is None:
+            silence(sys.stdout)  # `--help` on a full disk: every other file has a name
         if doors.env.get(DEBUG_VARIABLE) == "1":
             traceback.print_exc()
         text = (
@@ -95,6 +97,11 @@ class _Errors:
         flags = argv[: argv.index("--")] if "--" in argv else argv
         self._as_json = "--json" in flags or "--events" in flags
 
+    def tell_interrupted(self, status: ExitCode) -> ExitCode:
+        """Tells that a signal came before there was a task, and returns `status`."""
+        text = "interrupted before the task was accepted"
+        return self.tell(text, ErrorCode.TASK_EXECUTION_ERROR, "INTERRUPTED", status)
+
     def tell(
         self,
         text: str,
@@ -108,8 +115,8 @@ class _Errors:
         """Tells it and returns `status`; `content` is an answer that came all the same."""
         try:
             print(f"Error: {plain(text)}", file=sys.stderr)  # noqa: T201 - this is the command line
-        except BrokenPipeError:
-            silence(sys.stderr)  # nobody reads it
+        except OSError:
+            silence(sys.stderr)  # nobody reads it, or it can't be written (a full disk)
         if self._as_json:
             body = error_response(
                 code,

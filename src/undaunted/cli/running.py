@@ -18,7 +18,7 @@ from undaunted.cli.narration import Narration
 from undaunted.cli.opening import open_service
 from undaunted.cli.plan import show_plan
 from undaunted.cli.run_request import RunRequest, read_prompt
-from undaunted.cli.stdout import as_json, write_answer, write_json, write_line
+from undaunted.cli.stdout import StdoutError, as_json, write_answer, write_json, write_line
 from undaunted.cli.summary import tell_end
 from undaunted.cli.terminal import Terminal
 from undaunted.config import Configuration
@@ -79,6 +79,7 @@ class _Run:
         self._terminal = terminal
         self._narration = Narration(terminal)
         self._passed_over: dict[str, str] = {}
+        self._unprinted: StdoutError | None = None
 
     async def go(self, request: RunRequest, prompt: str, *, plan: bool, rehearsal: bool) -> int:
         """Runs the task; returns the exit status."""
@@ -108,6 +109,8 @@ class _Run:
                 ):
                     write_answer(error.content)
                 raise
+        if self._unprinted is not None:
+            raise self._unprinted
         self._deliver(record)
         tell_end(self._terminal, record, code, passed_over=self._passed_over, now=self._doors.now())
         if rehearsal and self._form == "answer":
@@ -131,7 +134,10 @@ class _Run:
 
     def _listen(self, event: Event) -> None:
         if self._form == "events":
-            write_json(event.to_dict())
+            try:
+                write_json(event.to_dict())
+            except StdoutError as error:
+                self._unprinted = error  # the task goes on; it is told at the end
         if isinstance(event, AgentSkipped):
             self._passed_over[event.agent] = event.reason
         self._narration(event)

@@ -7,13 +7,20 @@ import sys
 
 from undaunted.cli.plain_text import plain
 from undaunted.cli.standard_streams import silence
+from undaunted.errors import UndauntedError
 
-__all__ = ["as_json", "write_answer", "write_json", "write_line"]
+__all__ = ["StdoutError", "as_json", "write_answer", "write_json", "write_line"]
+
+
+class StdoutError(UndauntedError):
+    """What was asked for could not be printed."""
+
+    detail_code = "STDOUT_UNWRITABLE"
 
 
 def as_json(value: object) -> str:
     """`value` as JSON on one line."""
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def write_json(value: object) -> None:
@@ -30,6 +37,9 @@ def write_line(text: str) -> None:
     """Writes `text`, ended by a newline, at once.
 
     A reader that is gone (`| head -1`) is no error: what is written is dropped from then on.
+
+    Raises:
+        StdoutError: It can't be written (a full disk); from then on it is dropped.
     """
     ended = text if text.endswith("\n") else text + "\n"
     try:
@@ -38,3 +48,9 @@ def write_line(text: str) -> None:
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         silence(sys.stdout)
+    except OSError as error:
+        silence(sys.stdout)
+        raise StdoutError(
+            f"stdout can't be written: {error.strerror}. A task's answer is kept: "
+            "undaunted show last"
+        ) from error

@@ -35,7 +35,9 @@ _PROMPT_MAX_CHARS = 60
 def tasks(
     context: typer.Context,
     *,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many at most.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=1, max=100_000, metavar="N", help="How many at most.")
+    ] = 20,
     state: Annotated[
         TaskState | None, typer.Option(help="Only tasks in this state.", show_default=False)
     ] = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
+from rich.console import Console, OverflowMethod
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -25,6 +25,20 @@ _UNLIMITED_WIDTH = 10_000
 
 class _Console(Console):
     """A console that falls silent when its reader is gone; Rich's own would end the program."""
+
+    def tell(
+        self,
+        shown: Text | Padding,
+        *,
+        no_wrap: bool | None = None,
+        overflow: OverflowMethod | None = None,
+        soft_wrap: bool | None = None,
+    ) -> None:
+        """`print`, which falls silent too where nothing can be written (a full disk, say)."""
+        try:
+            self.print(shown, no_wrap=no_wrap, overflow=overflow, soft_wrap=soft_wrap)
+        except OSError:
+            self.on_broken_pipe()
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
@@ -50,9 +64,9 @@ class Terminal:
         if self._quiet:
             return
         if self._console.is_terminal:
-            self._console.print(self._fitting(text), no_wrap=True, overflow="ellipsis")
+            self._console.tell(self._fitting(text), no_wrap=True, overflow="ellipsis")
         else:
-            self._console.print(self._fitting(text), soft_wrap=True)
+            self._console.tell(self._fitting(text), soft_wrap=True)
 
     def note(self, text: str, style: str = "") -> None:
         """Tells something in whole; on a terminal it is wrapped between words."""
@@ -63,9 +77,9 @@ class Terminal:
         """Tells something even if quiet was asked for."""
         shown = self._fitting(Text(plain(text), style=style))
         if self._console.is_terminal:
-            self._console.print(Padding(shown, (0, 0, 0, indent), expand=False))
+            self._console.tell(Padding(shown, (0, 0, 0, indent), expand=False))
         else:
-            self._console.print(Text(" " * indent) + shown, soft_wrap=True)
+            self._console.tell(Text(" " * indent) + shown, soft_wrap=True)
 
     def _fitting(self, text: Text) -> Text:
         if not self._console.encoding.startswith("utf"):

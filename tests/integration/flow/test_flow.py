@@ -63,7 +63,8 @@ class StepAgent:
             elif isinstance(step, BaseException):
                 raise step
             else:
-                return AgentResult(step, None, exit_code=0)
+                told = self.secret or None
+                return AgentResult(step, None, agent_session_id=told, model=told, exit_code=0)
         raise AssertionError("a step list ends with an end")
 
 
@@ -479,6 +480,7 @@ async def test_secrets_do_not_get_in(
         record = await world.service.run(task(world))
         chunks = await world.service.transcript(record.task.id)
     assert record.content == REDACTED
+    assert (record.agent_session_id, record.model) == (REDACTED, REDACTED)
     assert record.attempts[0].message == REDACTED
     assert b"".join(c.data for c in chunks) == f"run 1 {REDACTED}\nrun 2 {REDACTED}\n".encode()
     assert all(secret not in repr(e) for e in world.events)
