@@ -54,7 +54,9 @@ _READERS: dict[str, Callable[[], OutputReader]] = {
 }
 
 # Variables whose values are secrets by their name, whoever they belong to.
-_SECRET_NAME = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)$", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|PAT)$|BEARER_TOKEN", re.IGNORECASE
+)
 
 
 class App:

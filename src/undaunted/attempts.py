@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,16 +14,18 @@ from undaunted.failures import AttemptFailedError, Failure, FailureKind
 from undaunted.narrator import Narrator
 from undaunted.redaction import Redactor
 from undaunted.resilience.clock import Clock
+from undaunted.resilience.errors import DeadlineExceededError
 from undaunted.resilience.timeout import Timeout
 from undaunted.store.store import Store
 from undaunted.tasks import Attempt, AttemptOutcome, Task
 from undaunted.transcripts import TranscriptRecorder
+from undaunted.uninterrupted import uninterrupted
 
-__all__ = ["AttemptRunner", "StaleAttemptError"]
+__all__ = ["ENDING_S", "AttemptRunner", "StaleAttemptError"]
 
-# What an agent gets beyond its own time limit to end its processes before the flow stops waiting
-# for it: TERM, grace, KILL, and room for a slow machine.
-_ENDING_S = 30.0
+# TERM, grace, KILL, and room for a slow machine; then the flow stops waiting.
+ENDING_S = 30.0
+"""Seconds that an agent gets beyond its own time limit to end its processes."""
 
 
 class StaleAttemptError(RuntimeError):
@@ -79,11 +82,14 @@ class AttemptRunner:
 
         Raises:
             AttemptFailedError: The attempt failed; its row says how.
+            DeadlineExceededError: The deadline passed before it began; there is no row.
             AnswerNotRecordedError: It succeeded, but its row could not be written.
             StaleAttemptError: Somebody else has the task now; nothing was written.
 
         Cancellation: ends the agent's processes, closes the row, goes through.
         """
+        if course.left_s <= 0:
+            raise DeadlineExceededError("the deadline passed before the attempt")
         if visit.attempts == 0:
             course.begin(visit)
         visit.attempts += 1
@@ -112,7 +118,8 @@ class AttemptRunner:
             )
             closed = replace(attempt, outcome=outcome, duration_s=self._clock.monotonic() - began_s)
             course.attempts.append(closed)
-            await asyncio.shield(self._store.close_attempt(course.task.id, closed))
+            with contextlib.suppress(StoreError):  # closed with the task, or by the next command
+                await uninterrupted(self._store.close_attempt(course.task.id, closed))
             raise
         return await self._close(course, visit, attempt, result, began_s)
 
@@ -145,7 +152,7 @@ class AttemptRunner:
                 self._narrator.inner_retry(course, attempt, self._redactor.text(notice.text))
 
         try:
-            return await Timeout(request.timeout_s + _ENDING_S, clock=self._clock).call(
+            return await Timeout(request.timeout_s + ENDING_S, clock=self._clock).call(
                 agent.run, request, sink=transcript.attempt(attempt.number), notify=notify
             )
         except TimeoutError:

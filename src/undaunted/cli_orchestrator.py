@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -12,17 +13,30 @@ from typing import Protocol
 from undaunted.app import App
 from undaunted.breaker_rows import snapshot_of
 from undaunted.config import Configuration
-from undaunted.errors import AgentUnavailableError, ErrorCode, TaskExecutionError, UndauntedError
+from undaunted.errors import (
+    AgentUnavailableError,
+    ConfigurationError,
+    ErrorCode,
+    InvalidTaskError,
+    StoreError,
+    TaskExecutionError,
+)
 from undaunted.events import Event
 from undaunted.failures import FailureKind
+from undaunted.health_records import HealthRow
 from undaunted.resilience.breaker.breaker import CircuitBreaker
-from undaunted.resilience.breaker.snapshot import CircuitState
+from undaunted.resilience.breaker.snapshot import BreakerSnapshot, CircuitState
 from undaunted.resilience.errors import NetworkError
 from undaunted.resilience.functions import execute_with_timeout, retry_with_exponential_backoff
 from undaunted.service import Service
 from undaunted.tasks import AgentName, Task, TaskRecord, TaskResponse, TaskState
 
 __all__ = ["CLIOrchestrator", "Executes", "execute_task_safely"]
+
+
+_log = logging.getLogger(__name__)
+
+_FRESH = CircuitBreaker().snapshot()
 
 
 class CLIOrchestrator:
@@ -48,6 +62,7 @@ class CLIOrchestrator:
             str(name): CircuitBreaker(failure_threshold=5, timeout_duration=60, name=name)
             for name in AgentName
         }
+        self._shown: dict[str, BreakerSnapshot] = {}
         self.max_agent_switches = 3
         self.task_timeout: float = 300
 
@@ -66,12 +81,12 @@ class CLIOrchestrator:
             try:
                 order = await self._order(service, task)
                 record = await service.run(self._limited(task, session_id, order))
-            except TaskExecutionError:
-                raise
-            except UndauntedError as error:
+            except (InvalidTaskError, ConfigurationError) as error:
                 raise TaskExecutionError(f"Invalid task configuration: {error}") from error
-            finally:
+            try:
                 await self._show_breakers(service)
+            except StoreError as error:
+                _log.warning("circuit_breakers do not show the present state: %s", error)
         if record.state is not TaskState.SUCCEEDED or record.content is None:
             raise _execution_error(record)
         return TaskResponse(
@@ -107,9 +122,7 @@ class CLIOrchestrator:
         """The agents that can take the task now, in order."""
         steps = await service.plan(_in_a_directory(task))
         usable = [
-            step.agent
-            for step in steps
-            if step.tried and self.circuit_breakers[step.agent].state is not CircuitState.OPEN
+            step.agent for step in steps if step.tried and not self._closed_by_hand(step.agent)
         ]
         if not usable:
             reasons = {step.agent: step.reason for step in steps}
@@ -127,12 +140,19 @@ class CLIOrchestrator:
             max_wait_s=0.0,
         )
 
+    def _closed_by_hand(self, agent: str) -> bool:
+        """Whether somebody opened the agent's breaker here since it was last shown."""
+        breaker = self.circuit_breakers[agent]
+        forced = breaker.snapshot() != self._shown.get(agent, _FRESH)
+        return forced and breaker.state is CircuitState.OPEN
+
     async def _show_breakers(self, service: Service) -> None:
         for agent in await service.agents():
-            row = agent.health.row
-            if row is None or agent.name not in self.circuit_breakers:
+            if agent.name not in self.circuit_breakers or self._closed_by_hand(agent.name):
                 continue
-            self.circuit_breakers[agent.name].restore(snapshot_of(row))
+            breaker = self.circuit_breakers[agent.name]
+            breaker.restore(snapshot_of(agent.health.row or HealthRow()))
+            self._shown[agent.name] = breaker.snapshot()
 
     def _open(self) -> AbstractAsyncContextManager[Service]:
         return self._app.service(self._configuration(), emit=_ignore, rehearsal=False)

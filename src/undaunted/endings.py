@@ -103,7 +103,7 @@ def all_failed(course: Course, back: tuple[str, datetime] | None) -> Ending:
     return Ending(
         state=TaskState.FAILED,
         message=message,
-        kind=FailureKind(kind) if kind else FailureKind.NOT_INSTALLED,
+        kind=FailureKind(kind) if kind else _kind_of_skips(course),
         code=ErrorCode.TASK_EXECUTION_ERROR if tried else ErrorCode.AGENT_UNAVAILABLE,
         detail_code="ALL_AGENTS_FAILED" if tried else "NO_AGENT_AVAILABLE",
         retry_after_s=retry_after_s,
@@ -137,6 +137,12 @@ def internal_error() -> Ending:
         code=ErrorCode.INTERNAL_ERROR,
         detail_code="UNEXPECTED_ERROR",
     )
+
+
+def _kind_of_skips(course: Course) -> FailureKind:
+    """Where nobody was tried: that an agent has to come back says more than that one is missing."""
+    out = any(skip.back_at is not None for skip in course.skips.values())
+    return FailureKind.RATE_LIMITED if out else FailureKind.NOT_INSTALLED
 
 
 def _last_words(course: Course) -> dict[str, str]:

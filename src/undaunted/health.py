@@ -8,8 +8,8 @@ a changed credential) closes it.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -26,8 +26,11 @@ from undaunted.resilience.breaker.snapshot import CircuitState
 from undaunted.resilience.clock import Clock
 from undaunted.resilience.errors import CircuitOpenError
 from undaunted.resilience.policy import Policy
+from undaunted.uninterrupted import uninterrupted
 
 __all__ = ["AgentHealth", "Figures", "Health", "HealthRows"]
+
+_log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -173,7 +176,7 @@ class Health:
         async with self._rows.health_update(key) as row:
             if _outdated(row, credential_mark):
                 breaker_rows.close(row)
-                return Admission(row.generation)
+                return Admission(row.generation, last_chance=self._failure_threshold == 1)
             seen = self._look(key, row)
             if seen.closed_reason:
                 raise _refusal(key, seen, self.clock.now())
@@ -181,7 +184,8 @@ class Health:
             breaker.acquire()
             breaker_rows.store(breaker, row)
             if breaker.state is CircuitState.CLOSED:
-                return Admission(row.generation)
+                last_chance = row.failure_count + 1 >= self._failure_threshold
+                return Admission(row.generation, last_chance=last_chance)
             row.probe_token = self._new_id()
             row.probe_until = self.clock.now() + timedelta(seconds=lease_s)
             return Admission(row.generation, row.probe_token, last_chance=True)
@@ -203,7 +207,7 @@ class Health:
         async with self._rows.health_update(key) as row:
             breaker_rows.count(row, failure, figures, self.clock.now())
             breaker = self._breaker_of(row)
-            was_open = breaker.state is CircuitState.OPEN
+            was_open, generation = breaker.state is CircuitState.OPEN, row.generation
             if self._is_current(row, admission):
                 permit = breaker.acquire()
                 if failure is None:
@@ -221,7 +225,10 @@ class Health:
             ):
                 row.probe_token = row.probe_until = None  # else it is another attempt's claim
             opened = breaker.state is CircuitState.OPEN and not was_open
-            row.credential_mark = credential_mark if breaker.state is CircuitState.OPEN else None
+            if breaker.state is not CircuitState.OPEN:
+                row.credential_mark = None
+            elif row.generation != generation:  # else somebody else opened it
+                row.credential_mark = credential_mark
             return self._look(key, row) if opened else None
 
     async def give_back(self, key: HealthKey, admission: Admission) -> None:
@@ -260,13 +267,16 @@ class Health:
             left_s = (back_at - now).total_seconds() if back_at else 0.0
             reason = f"{_why(row)}; back in {format_duration(max(0.0, left_s))}"
         elif state is CircuitState.HALF_OPEN and row.probe_until and row.probe_until > now:
-            reason = "another run probes it now"
+            reason, back_at = "another run probes it now", row.probe_until
         probe_due = state is CircuitState.HALF_OPEN and not reason
         return AgentHealth(state, reason, back_at, probe_due, row)
 
     def _breaker_of(self, row: HealthRow) -> CircuitBreaker:
         breaker = CircuitBreaker(self._failure_threshold, self._open_s, clock=self.clock)
         breaker.restore(breaker_rows.snapshot_of(row))
+        if breaker.state is CircuitState.HALF_OPEN and row.last_kind == FailureKind.RATE_LIMITED:
+            # Its time was stated and has come: nothing has to be probed, and nobody refused.
+            breaker.reset()
         return breaker
 
 
@@ -326,9 +336,13 @@ class _SharedBreaker(Policy):
             except BaseException:
                 # Cancelled, or a fault of ours: it says nothing of the agent.
                 with contextlib.suppress(StoreError):  # then the claim ends with its lease
-                    await asyncio.shield(self._health.give_back(self._key, admission))
+                    await uninterrupted(self._health.give_back(self._key, admission))
                 raise
-            await self._settle(admission, None)
+            try:
+                await self._settle(admission, None)
+            except StoreError as error:
+                # A figure is worth less than an answer, which is in hand.
+                _log.warning("the success of %s was not counted: %s", self._key, error)
             return result
 
         return call
@@ -340,12 +354,14 @@ class _SharedBreaker(Policy):
         return known if age_s < _SHARED_WITHIN_S else None
 
     async def _settle(self, admission: Admission, failure: Failure | None) -> None:
-        opened = await self._health.settle(
-            self._key,
-            admission,
-            failure,
-            credential_mark=self._credential_mark,
-            figures=self._figures(),
+        opened = await uninterrupted(
+            self._health.settle(
+                self._key,
+                admission,
+                failure,
+                credential_mark=self._credential_mark,
+                figures=self._figures(),
+            )
         )
         if opened is not None and opened.row is not None:
             self._on_open(_why(opened.row), opened.back_at)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from undaunted.agents.agent import Agent
-from undaunted.attempts import AttemptRunner
+from undaunted.attempts import ENDING_S, AttemptRunner
 from undaunted.course import Course, Visit
 from undaunted.endings import (
     Ending,
@@ -38,14 +38,18 @@ from undaunted.resilience.errors import CircuitOpenError, DeadlineExceededError
 from undaunted.resilience.pipeline import Pipeline
 from undaunted.resilience.retry import Retry
 from undaunted.routing import Choice, Option, Skip, decide, usable_now
-from undaunted.slots import AgentSlots
+from undaunted.slots import AgentSlots, SlotsTakenError
 from undaunted.store.records import TaskFailureRecord
 from undaunted.store.run_lock import RunLock
 from undaunted.store.store import Store
 from undaunted.tasks import Task, TaskRecord, TaskState
 from undaunted.transcripts import TranscriptRecorder
+from undaunted.uninterrupted import uninterrupted
 
 __all__ = ["FlowSettings", "Orchestrator"]
+
+# How often a task that waits looks whether an agent is back before its time.
+_LOOK_AGAIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,16 +126,19 @@ class Orchestrator:
                 async with self._attempts.transcript(task.id) as transcript:
                     ending = await self._until_done(course, transcript)
             except asyncio.CancelledError:
-                await _uninterrupted(self._finish(course, cancelled()))
+                with contextlib.suppress(StoreError):  # the next command says what became of it
+                    await uninterrupted(self._finish(course, cancelled()))
                 raise
             except BaseException:
                 # A fault of ours: it is raised, and what was accepted still gets a final state. If
                 # the store is at fault, the next command gives it one (`sweep_interrupted`).
                 with contextlib.suppress(StoreError):
-                    await _uninterrupted(self._finish(course, internal_error()))
+                    await uninterrupted(self._finish(course, internal_error()))
                 raise
             try:
-                await _uninterrupted(self._finish(course, ending))
+                await uninterrupted(self._finish(course, ending))
+            except AnswerNotRecordedError:
+                raise
             except StoreError as error:
                 if ending.state is TaskState.SUCCEEDED and ending.content is not None:
                     raise AnswerNotRecordedError(str(error), content=ending.content) from error
@@ -145,16 +152,19 @@ class Orchestrator:
                 if course.left_s <= 0:
                     return deadline_passed(course)
                 seen = await self._look(course)
+                if course.left_s <= 0:
+                    return deadline_passed(course)  # the store was slow
                 if isinstance(choice := self._consider(course, seen[agent].option), Choice):
                     ending = await self._visit(course, choice, seen, transcript)
                     if ending is not None:
                         return ending
             if course.left_s <= 0:
                 return deadline_passed(course)
-            back = await self._earliest_return(course)
+            seen = await self._look(course)
+            back = _earliest_return(seen)
             if back is None or not course.may_wait_until(back[1]):
                 return all_failed(course, back)
-            await self._wait(course, *back)
+            await self._wait(course, *back, out={n for n in seen if not usable_now(seen[n].option)})
 
     def _candidates(self, course: Course) -> Sequence[str]:
         """The agents still in the race, in order."""
@@ -195,14 +205,17 @@ class Orchestrator:
             retry_cap_s=self._settings.retry_max_s,
         )
         self._narrator.chosen(course, visit, agent, course.before(visit))
-        untried = sum(1 for n in seen if usable_now(seen[n].option) and n not in course.spent)
+        usable = [n for n in seen if usable_now(seen[n].option) and n not in course.spent]
+        untried = max(1, len(usable))
         try:
-            result = await self._pipeline(course, visit, agent, seen[agent.name].health).call(
+            result = await self._pipeline(
+                course, visit, agent, seen[agent.name].health, untried
+            ).call(
                 self._attempts.run,
                 course,
                 visit,
                 agent,
-                untried=max(1, untried),
+                untried=untried,
                 transcript=transcript,
             )
         except AttemptFailedError as error:
@@ -216,12 +229,16 @@ class Orchestrator:
             last = visit.failures[-1].kind if visit.failures else None
             course.spent[agent.name] = f"failed ({last})" if last else "let nobody through"
             return None
+        except SlotsTakenError as error:
+            course.skips[agent.name] = Skip(agent.name, str(error))
+            course.spent[agent.name] = "had no free slot"
+            return None
         except DeadlineExceededError:
             return deadline_passed(course)
         return succeeded(visit, result)
 
     def _pipeline(
-        self, course: Course, visit: Visit, agent: Agent, health: AgentHealth
+        self, course: Course, visit: Visit, agent: Agent, health: AgentHealth, untried: int
     ) -> Pipeline:
         """The policies around one agent's attempts, outermost first."""
         settings, tell = self._settings, self._narrator
@@ -231,7 +248,8 @@ class Orchestrator:
             visit.last_chance = last_chance
 
         return Pipeline(
-            Deadline(course.left_s, clock=self._clock),
+            # A guard: the attempt's own limit comes first and lets a finished answer through.
+            Deadline(course.left_s + ENDING_S, clock=self._clock),
             Retry(
                 course.task.attempts,
                 backoff=Exponential(base_s=settings.retry_base_s, max_s=settings.retry_max_s),
@@ -245,7 +263,10 @@ class Orchestrator:
                 on_retry=lambda event: tell.retrying(course, visit, event),
             ),
             self._slots.policy(
-                agent.name, slots, on_wait=lambda: tell.slot_awaited(course, agent.name, slots)
+                agent.name,
+                slots,
+                wait_s=course.attempt_timeout_s(untried),
+                on_wait=lambda: tell.slot_awaited(course, agent.name, slots),
             ),
             self._health.breaker(
                 self._key(course.task, agent),
@@ -277,26 +298,22 @@ class Orchestrator:
             seen[name] = _Seen(option, stored)
         return seen
 
-    async def _earliest_return(self, course: Course) -> tuple[str, datetime] | None:
-        """(agent, instant) of the agent that is back first, where any says when."""
-        back = [
-            (name, s.option.back_at)
-            for name, s in (await self._look(course)).items()
-            if s.option.back_at is not None and not s.option.missing
-        ]
-        return min(back, key=lambda b: b[1], default=None)
-
-    async def _wait(self, course: Course, agent: str, back_at: datetime) -> None:
-        """Sleeps until `back_at`; whoever's breaker lets a probe through is in the race again."""
+    async def _wait(self, course: Course, agent: str, back_at: datetime, *, out: set[str]) -> None:
+        """Sleeps until `back_at`, or until one of `out` is back: it is in the race again."""
         await self._store.set_waiting(course.task.id, back_at)
         self._narrator.waiting(course, agent, back_at)
-        began_s = self._clock.monotonic()
-        await self._clock.sleep((back_at - self._clock.now()).total_seconds())
-        course.waited_s += self._clock.monotonic() - began_s
+        back: set[str] = set()
+        # In steps: an agent may be back early, and a sleep does not count the time that a machine
+        # was suspended.
+        while not back and (left_s := (back_at - self._clock.now()).total_seconds()) > 0:
+            began_s = self._clock.monotonic()
+            await self._clock.sleep(min(left_s, _LOOK_AGAIN_S))
+            course.waited_s += self._clock.monotonic() - began_s
+            seen = await self._look(course)
+            back = {name for name in out if usable_now(seen[name].option)}
         await self._store.resume_waiting(course.task.id)
-        for name, seen in (await self._look(course)).items():
-            if seen.option.probe:
-                course.spent.pop(name, None)
+        for name in back or out:
+            course.spent.pop(name, None)
 
     async def _accept(self, course: Course) -> None:
         """Writes the task down; from here on it is not lost."""
@@ -316,7 +333,7 @@ class Orchestrator:
                 duration_s=course.elapsed_s,
                 timestamp=now,
             )
-        await self._store.finish_task(
+        written = await self._store.finish_task(
             task.id,
             ending.state,
             at=now,
@@ -332,8 +349,12 @@ class Orchestrator:
             error_message=ending.message or None,
             retry_after_s=ending.retry_after_s,
             failure=record,
+            close_attempts=True,
         )
-        self._narrator.ended(course, ending, now)
+        if written:
+            self._narrator.ended(course, ending, now)
+        elif ending.state is TaskState.SUCCEEDED and ending.content is not None:
+            raise AnswerNotRecordedError("somebody else ended the task", content=ending.content)
 
     def _names(self, task: Task) -> Sequence[str]:
         return task.agents or self._settings.order
@@ -345,11 +366,11 @@ class Orchestrator:
         return HealthKey(agent.name, agent.account, self._model(task, agent.name) or "")
 
 
-async def _uninterrupted(work: Coroutine[object, object, None]) -> None:
-    """Awaits `work` to its end; a cancellation meanwhile goes through after it."""
-    running = asyncio.create_task(work)
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait((running,))
-        raise
+def _earliest_return(seen: Mapping[str, _Seen]) -> tuple[str, datetime] | None:
+    """(agent, instant) of the agent that is back first, where any says when."""
+    back = [
+        (name, s.option.back_at)
+        for name, s in seen.items()
+        if s.option.back_at is not None and not s.option.missing
+    ]
+    return min(back, key=lambda b: b[1], default=None)

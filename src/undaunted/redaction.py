@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 
@@ -33,13 +34,16 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = sorted({s for s in secrets if len(s) >= _MIN_SECRET_CHARS}, key=len, reverse=True)
+        plain = {s for s in secrets if len(s) >= _MIN_SECRET_CHARS}
+        # Agents print JSON, in which quotes, newlines and other letters are spelled otherwise.
+        spelled = {json.dumps(s, ensure_ascii=a)[1:-1] for s in plain for a in (True, False)}
+        known = sorted(plain | spelled, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, known))) if known else None
 
     def text(self, text: str) -> str:
         """`text` without known secrets and without key-shaped strings."""
-        without_shapes = _KEY_SHAPED.sub(REDACTED, _BEARER.sub(rf"\1{REDACTED}", text))
-        return self.answer(without_shapes)
+        # Known ones first: a shape inside one would leave the rest of it standing.
+        return _KEY_SHAPED.sub(REDACTED, _BEARER.sub(rf"\1{REDACTED}", self.answer(text)))
 
     def answer(self, text: str) -> str:
         """An agent's answer without known secrets; key-shaped examples in it stay."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,6 +231,12 @@ class Service:
             )
         if "\0" in task.prompt:
             raise InvalidTaskError("the prompt holds a NUL character", field="prompt")
+        if task.attempts < 1:
+            raise InvalidTaskError(f"at least 1 attempt, not {task.attempts}", field="attempts")
+        for name in ("timeout_s", "idle_timeout_s", "deadline_s"):
+            seconds: float = getattr(task, name)
+            if not (seconds > 0 and math.isfinite(seconds)):
+                raise InvalidTaskError(f"{name} is above 0 seconds, not {seconds}", field=name)
         for model in task.models.values():
             if model.startswith("-"):
                 raise ConfigurationError(f"the model {model!r} begins with a dash: it is a flag")

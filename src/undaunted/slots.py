@@ -15,9 +15,10 @@ from filelock import FileLock, Timeout
 
 from undaunted.errors import StoreError
 from undaunted.resilience.clock import Clock
+from undaunted.resilience.errors import ExecutionRejectedError
 from undaunted.resilience.policy import Policy
 
-__all__ = ["AgentSlots"]
+__all__ = ["AgentSlots", "SlotsTakenError"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,6 +26,10 @@ R = TypeVar("R")
 # A lock on a file can't be awaited, so a run that finds all slots taken looks again after a while:
 # soon enough against runs of minutes, seldom enough to cost nothing.
 _LOOK_AGAIN_S = 0.2
+
+
+class SlotsTakenError(ExecutionRejectedError):
+    """Every slot of an agent was taken for as long as there was time to wait."""
 
 
 class AgentSlots:
@@ -39,26 +44,36 @@ class AgentSlots:
         self._folder = folder
         self._clock = clock
 
-    def policy(self, agent: str, slots: int, *, on_wait: Callable[[], None]) -> Policy:
+    def policy(
+        self, agent: str, slots: int, *, wait_s: float, on_wait: Callable[[], None]
+    ) -> Policy:
         """A policy that runs the work in one of the agent's slots.
 
         Args:
             agent: The agent's name.
             slots: How many there are, at least 1.
+            wait_s: Longest wait for one, in seconds.
             on_wait: Called once, when all are taken and the waiting begins.
         """
-        return _SlotPolicy(self, agent, slots, on_wait)
+        return _SlotPolicy(self, agent, slots, wait_s, on_wait)
 
     @contextlib.asynccontextmanager
     async def take(
-        self, agent: str, slots: int, *, on_wait: Callable[[], None]
+        self, agent: str, slots: int, *, wait_s: float, on_wait: Callable[[], None]
     ) -> AsyncGenerator[int]:
-        """Holds one slot of `agent`; yields its number, from 0. Waits while all are taken."""
+        """Holds one slot of `agent`; yields its number, from 0. Waits while all are taken.
+
+        Raises:
+            SlotsTakenError: All were taken for `wait_s` seconds.
+        """
         waited = False
+        until_s = self._clock.monotonic() + wait_s
         while (taken := self._try_take(agent, slots)) is None:
             if not waited:
                 waited = True
                 on_wait()
+            if self._clock.monotonic() >= until_s:
+                raise SlotsTakenError(f"all {slots} slots are taken by other runs")
             await self._clock.sleep(_LOOK_AGAIN_S)
         number, lock = taken
         try:
@@ -87,8 +102,14 @@ class _SlotPolicy(Policy):
     """Runs the work while holding a slot."""
 
     def __init__(
-        self, slots: AgentSlots, agent: str, count: int, on_wait: Callable[[], None]
+        self,
+        slots: AgentSlots,
+        agent: str,
+        count: int,
+        wait_s: float,
+        on_wait: Callable[[], None],
     ) -> None:
+        self._wait_s = wait_s
         self._slots = slots
         self._agent = agent
         self._count = count
@@ -98,7 +119,10 @@ class _SlotPolicy(Policy):
         """Returns a function that runs `inner` in a slot."""
 
         async def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            async with self._slots.take(self._agent, self._count, on_wait=self._on_wait):
+            slot = self._slots.take(
+                self._agent, self._count, wait_s=self._wait_s, on_wait=self._on_wait
+            )
+            async with slot:
                 return await inner(*args, **kwargs)
 
         return call

@@ -59,6 +59,7 @@ class TranscriptRecorder:
         self._redactor = redactor
         self._attempts: list[_AttemptOutput] = []
         self._flusher: asyncio.Task[None] | None = None
+        self._writing = asyncio.Lock()
 
     def attempt(self, number: int) -> OutputSink:
         """Where the attempt's output goes; its row must be there. Never blocks."""
@@ -75,6 +76,10 @@ class TranscriptRecorder:
             await self._flush()
 
     async def _flush(self) -> None:
+        async with self._writing:
+            await self._write()
+
+    async def _write(self) -> None:
         for output in list(self._attempts):
             chunks = output.pending()
             try:
@@ -98,7 +103,8 @@ class TranscriptRecorder:
         traceback: TracebackType | None,
     ) -> None:
         if self._flusher is not None:
-            self._flusher.cancel()
+            async with self._writing:  # cancelled in its write, it would lose what it took
+                self._flusher.cancel()
             await asyncio.wait((self._flusher,))
         for output in self._attempts:
             output.close()

@@ -91,8 +91,10 @@ class ProcessTree:
         return await self._tell(signal.SIGKILL, within_s=kill_wait_s)
 
     def _belongs(self, entry: ProcessEntry) -> bool:
-        if entry.identity in self._members or self._pid in {entry.pid, entry.session_id}:
+        if entry.identity in self._members or entry.session_id == self._pid:
             return True
+        if entry.pid == self._pid and not self._members:
+            return True  # the first look: later its number may be another's
         return bool(self._mark) and carries_mark(
             self._table.variable(entry.pid, ATTEMPT_VARIABLE), self._mark
         )

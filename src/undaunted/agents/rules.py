@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
-from undaunted.agents.reset_times import find_reset
+from undaunted.agents.reset_times import MAX_AHEAD, find_reset
 from undaunted.failures import Failure, FailureKind
 
 __all__ = ["HTTP_STATUS_KINDS", "PROGRAM_RULES", "Evidence", "RuleSet", "TextRule", "one_line"]
@@ -157,7 +157,7 @@ def _failure(
     resets_at = piece.resets_at
     if kind not in _LIMIT_KINDS:
         resets_at = None
-    elif resets_at is None or resets_at < now:
+    elif resets_at is None or not now <= resets_at <= now + MAX_AHEAD:
         resets_at = find_reset(piece.text, now=now, tz=tz)
     return Failure(
         kind=kind,

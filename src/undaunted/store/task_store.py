@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from undaunted.errors import InvalidTaskError, NotFoundError
@@ -16,6 +17,7 @@ from undaunted.store.types import is_well_formed
 from undaunted.tasks import (
     FINAL_STATES,
     Attempt,
+    AttemptOutcome,
     IllegalTransitionError,
     Task,
     TaskState,
@@ -105,6 +107,7 @@ class TaskStore:
         error_message: str | None = None,
         retry_after_s: float | None = None,
         failure: TaskFailureRecord | None = None,
+        close_attempts: bool = False,
     ) -> bool:
         """Gives the task its one final state, with what came of it.
 
@@ -124,6 +127,8 @@ class TaskStore:
             error_message: See `error_kind`.
             retry_after_s: Seconds until another try makes sense, where known.
             failure: The record of the failure (S13), written in the same transaction.
+            close_attempts: Whoever runs the attempts ends the task: one that is still open (it was
+                cut off as its row was written) is closed with it.
 
         Returns:
             False, and nothing is written, if the task has a final state already.
@@ -135,6 +140,8 @@ class TaskStore:
             if task.state in FINAL_STATES:
                 return False
             _move(task, state)
+            if close_attempts:
+                await _close_open_attempts(session, task_id, state)
             task.finished_at = at
             task.agent, task.account, task.model = agent, account, model
             task.content, task.agent_session_id = content, agent_session_id
@@ -185,6 +192,16 @@ async def _locked(session: AsyncSession, task_id: str) -> TaskModel:
     if task is None:
         raise NotFoundError(f"there is no task {task_id}")
     return task
+
+
+async def _close_open_attempts(session: AsyncSession, task_id: str, state: TaskState) -> None:
+    cancelled = state is TaskState.CANCELLED
+    outcome = AttemptOutcome.CANCELLED if cancelled else AttemptOutcome.INTERRUPTED
+    await session.execute(
+        update(AttemptModel)
+        .where(AttemptModel.task_id == task_id, AttemptModel.outcome.is_(None))
+        .values(outcome=outcome)
+    )
 
 
 def _move(task: TaskModel, state: TaskState) -> None:

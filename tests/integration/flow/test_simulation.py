@@ -7,6 +7,7 @@ import os
 import random
 from collections import Counter
 from datetime import timedelta
+from itertools import pairwise
 from uuid import UUID
 
 from integration.flow.conftest import MakeWorld
@@ -121,7 +122,9 @@ def check_task(record: TaskRecord, told: list[Event], names: tuple[str, ...]) ->
     running_s = sum(a.duration_s or 0 for a in attempts)
     backoff_s = sum(e.delay_s for e in told if isinstance(e, RetryScheduled))
     assert running_s + backoff_s <= task.deadline_s + STOPPING_S + 0.001
-    waited_s = sum((w.until - w.at).total_seconds() for w in waits)
+    # A wait ends with the event behind it: an agent may be back before its time.
+    ends = {e.at: after.at for e, after in pairwise(told)}
+    waited_s = sum((ends[w.at] - w.at).total_seconds() for w in waits)
     assert waited_s <= task.max_wait_s + 0.001
 
 

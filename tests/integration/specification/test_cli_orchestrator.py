@@ -179,8 +179,24 @@ async def test_a_breaker_opened_by_hand_keeps_its_agent_out(desk: Desk) -> None:
     desk.does(claude=GOOD, gemini=GOOD)
     orchestrator = desk.orchestrator()
     orchestrator.circuit_breakers["claude"].isolate()
-    assert (await orchestrator.execute_task(Task(prompt="x"), "s")).agent == "gemini"
+    for _ in range(2):
+        assert (await orchestrator.execute_task(Task(prompt="x"), "s")).agent == "gemini"
     assert desk.runs("claude") == 0
+    orchestrator.circuit_breakers["claude"].reset()
+    assert (await orchestrator.execute_task(Task(prompt="x"), "s")).agent == "claude"
+
+
+async def test_a_mended_agent_is_taken_back(desk: Desk) -> None:
+    """What a 401 closed is open again for this object too, once the key has changed."""
+    desk.does(claude=NO_KEY, gemini=GOOD)
+    desk.env["ANTHROPIC_API_KEY"] = "old"
+    orchestrator = desk.orchestrator()
+    assert (await orchestrator.execute_task(Task(prompt="x"), "s")).agent == "gemini"
+    assert orchestrator.circuit_breakers["claude"].state == CircuitState.OPEN
+    desk.does(claude=GOOD, gemini=GOOD)
+    desk.env["ANTHROPIC_API_KEY"] = "new"
+    assert (await orchestrator.execute_task(Task(prompt="x"), "s")).agent == "claude"
+    assert orchestrator.circuit_breakers["claude"].state == CircuitState.CLOSED
 
 
 async def test_cancelled_work_is_stopped(desk: Desk) -> None:

@@ -245,7 +245,11 @@ class CircuitBreaker(Policy):
             probing = snapshot.probing and keep_probe
             return HalfOpen(circuit, failures, opened_at=opened_at, probing=probing)
         until = datetime.fromisoformat(snapshot.open_until)
-        until_s = self._clock.monotonic() + (until - self._clock.now()).total_seconds()
+        now = self._clock.now()
+        # Opened in the future: the wall clock was set back since. Nobody can say how long ago it
+        # was, and a probe too early costs less than a day of waiting.
+        left_s = (until - now).total_seconds() if now >= opened_at else 0.0
+        until_s = self._clock.monotonic() + left_s
         return Open(circuit, failures, opened_at=opened_at, until_s=until_s, open_until=until)
 
 
