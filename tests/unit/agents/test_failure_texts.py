@@ -65,7 +65,7 @@ SENTENCES = [
 
 # Words of a project (folders, hosts, tools) that an error happens to quote.
 QUOTING = [
-    ("misconfigured", "Error: Settings file not found: /work/billing-service/settings.json"),
+    ("misconfigured", "Error: Settings file not found: /srv/billing-service/settings.json"),
     ("misconfigured", "Error: Invalid MCP configuration: not found: /src/login/mcp.json"),
     ("misconfigured", "Error: Invalid MCP configuration: not found: /src/payment/mcp.json"),
     ("invalid_request", "API Error: 400 tools.3.custom.name: 'get_billing_address' is too long"),
