@@ -274,7 +274,9 @@ class Health:
     def _breaker_of(self, row: HealthRow) -> CircuitBreaker:
         breaker = CircuitBreaker(self._failure_threshold, self._open_s, clock=self.clock)
         breaker.restore(breaker_rows.snapshot_of(row))
-        if breaker.state is CircuitState.HALF_OPEN and row.last_kind == FailureKind.RATE_LIMITED:
+        limited = row.last_kind == FailureKind.RATE_LIMITED
+        tripped = row.failure_count >= self._failure_threshold
+        if breaker.state is CircuitState.HALF_OPEN and limited and not tripped:
             # Its time was stated and has come: nothing has to be probed, and nobody refused.
             breaker.reset()
         return breaker

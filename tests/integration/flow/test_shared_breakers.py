@@ -140,3 +140,12 @@ async def test_figures(one: Process) -> None:
     assert row is not None
     assert (row.attempts, row.successes, row.failures, row.total_duration_s) == (2, 1, 1, 2.0)
     assert (row.last_kind, row.last_message) == ("server_error", "busy")
+
+
+async def test_a_rate_limit_does_not_excuse_failures(one: Process, clock: FakeClock) -> None:
+    """A rate limit that comes in last takes no probe from a breaker that failures opened."""
+    late = await one.admit()
+    await opened(one)
+    await one.settle(late, Failure(FailureKind.RATE_LIMITED, "slow down"))
+    clock.advance(61)
+    assert (await one.admit()).probe_token is not None
