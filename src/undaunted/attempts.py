@@ -41,6 +41,7 @@ class AttemptRunner:
         new_id: Gives a fresh UUID as text.
         redactor: Takes secrets out of what is kept.
         narrator: Tells of what happened.
+        resume: Continue an agent's own session where it can.
     """
 
     def __init__(
@@ -51,7 +52,9 @@ class AttemptRunner:
         new_id: Callable[[], str],
         redactor: Redactor,
         narrator: Narrator,
+        resume: bool = True,
     ) -> None:
+        self._resume = resume
         self._store = store
         self._clock = clock
         self._new_id = new_id
@@ -94,6 +97,7 @@ class AttemptRunner:
             course.begin(visit)
         visit.attempts += 1
         timeout_s = course.attempt_timeout_s(untried)
+        session = course.sessions.get(visit.key) if agent.resumes and self._resume else None
         attempt = Attempt(
             number=len(course.attempts) + 1,
             agent=visit.agent,
@@ -101,13 +105,15 @@ class AttemptRunner:
             model=visit.model,
             token=self._new_id(),
             started_at=self._clock.now(),
-            reason_chosen=visit.reason if visit.attempts == 1 else f"attempt {visit.attempts}",
+            reason_chosen=_reason(visit, session),
         )
         await self._store.open_attempt(course.task.id, attempt)
-        self._narrator.attempt_started(course, visit, attempt, timeout_s)
+        self._narrator.attempt_started(
+            course, visit, attempt, timeout_s, continues_session=session is not None
+        )
         began_s = self._clock.monotonic()
         try:
-            request = self._request(course.task, visit, attempt, timeout_s)
+            request = self._request(course.task, visit, attempt, timeout_s, session)
             result = await self._run_agent(course, agent, attempt, request, transcript)
         except BaseException as error:
             # Ours or a cancellation: the row must not stay open, and it is raised again.
@@ -124,7 +130,7 @@ class AttemptRunner:
         return await self._close(course, visit, attempt, result, began_s)
 
     def _request(
-        self, task: Task, visit: Visit, attempt: Attempt, timeout_s: float
+        self, task: Task, visit: Visit, attempt: Attempt, timeout_s: float, session: str | None
     ) -> AgentRequest:
         return AgentRequest(
             prompt=task.prompt,
@@ -137,6 +143,7 @@ class AttemptRunner:
             token=attempt.token,
             timeout_s=timeout_s,
             idle_timeout_s=task.idle_timeout_s,
+            resume_session_id=session,
         )
 
     async def _run_agent(
@@ -148,7 +155,7 @@ class AttemptRunner:
         transcript: TranscriptRecorder,
     ) -> AgentResult:
         def notify(notice: RunNotice) -> None:
-            if notice.kind == "inner_retry":
+            if notice.kind in {"inner_retry", "session_lost"}:
                 self._narrator.inner_retry(course, attempt, self._redactor.text(notice.text))
 
         try:
@@ -168,6 +175,8 @@ class AttemptRunner:
         result: AgentResult,
         began_s: float,
     ) -> AgentResult:
+        if result.failure is not None:
+            course.keep_session(visit, result.failure, result.agent_session_id)
         result = self._redacted(result)
         failure = result.failure
         visit.result = result
@@ -223,3 +232,8 @@ class AttemptRunner:
                 for d in result.permission_denials
             ),
         )
+
+
+def _reason(visit: Visit, session: str | None) -> str:
+    reason = visit.reason if visit.attempts == 1 else f"attempt {visit.attempts}"
+    return f"{reason}; continues its session" if session else reason

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from undaunted.failures import Failure
+from undaunted.failures import KINDS, Failure, FailureKind
 from undaunted.health_records import HealthRow
 from undaunted.resilience.breaker.breaker import CircuitBreaker
 from undaunted.resilience.breaker.snapshot import BreakerSnapshot
 
-__all__ = ["close", "count", "snapshot_of", "store"]
+__all__ = ["close", "count", "outdated", "snapshot_of", "store", "why"]
 
 
 def snapshot_of(row: HealthRow) -> BreakerSnapshot:
@@ -74,3 +74,22 @@ def count(
     row.last_failure_at = now
     row.last_kind = str(failure.kind)
     row.last_message = failure.message
+
+
+def outdated(row: HealthRow | None, credential_mark: str) -> bool:
+    """Whether a person's attention was needed, and the credential has changed since."""
+    return (
+        row is not None
+        and row.isolated
+        and row.credential_mark is not None
+        and row.credential_mark != credential_mark
+    )
+
+
+def why(row: HealthRow) -> str:
+    """Why the row's breaker is open, in a few words."""
+    if row.last_kind is None:
+        return "opened by a person"
+    if row.failure_count > 1 and KINDS[FailureKind(row.last_kind)].counts_for_breaker:
+        return f"{row.failure_count} failures in a row, the last {row.last_kind}"
+    return row.last_kind

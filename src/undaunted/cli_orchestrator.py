@@ -29,7 +29,7 @@ from undaunted.resilience.breaker.snapshot import BreakerSnapshot, CircuitState
 from undaunted.resilience.errors import NetworkError
 from undaunted.resilience.functions import execute_with_timeout, retry_with_exponential_backoff
 from undaunted.service import Service
-from undaunted.tasks import AgentName, Task, TaskRecord, TaskResponse, TaskState
+from undaunted.tasks import AgentName, Task, TaskRecord, TaskResponse, TaskState, split_key
 
 __all__ = ["CLIOrchestrator", "Executes", "execute_task_safely"]
 
@@ -113,10 +113,10 @@ class CLIOrchestrator:
         """
         async with self._open() as service:
             order = await self._order(service, task)
-        left = [name for name in order if name not in excluded_agents]
+        left = [k for k in order if not {k, split_key(k)[0]} & set(excluded_agents)]
         if not left:
             raise AgentUnavailableError("no agent is left that could take the task")
-        return AgentName(left[0])
+        return AgentName(split_key(left[0])[0])
 
     async def _order(self, service: Service, task: Task) -> list[str]:
         """The agents that can take the task now, in order."""
@@ -142,8 +142,8 @@ class CLIOrchestrator:
 
     def _closed_by_hand(self, agent: str) -> bool:
         """Whether somebody opened the agent's breaker here since it was last shown."""
-        breaker = self.circuit_breakers[agent]
-        forced = breaker.snapshot() != self._shown.get(agent, _FRESH)
+        breaker = self.circuit_breakers[split_key(agent)[0]]
+        forced = breaker.snapshot() != self._shown.get(split_key(agent)[0], _FRESH)
         return forced and breaker.state is CircuitState.OPEN
 
     async def _show_breakers(self, service: Service) -> None:

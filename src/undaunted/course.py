@@ -5,16 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from undaunted.agents.agent import AgentResult
-from undaunted.failures import Action, Failure
+from undaunted.agents.agent import Agent, AgentResult
+from undaunted.failures import Action, Failure, FailureKind
 from undaunted.resilience.clock import Clock
 from undaunted.routing import Skip
-from undaunted.tasks import Attempt, Task
+from undaunted.tasks import Attempt, Task, agent_key
 
-__all__ = ["Course", "Visit"]
+__all__ = ["Course", "Visit", "model_for"]
 
 # A share of time too small for an agent to even start in is no share.
 _MIN_ATTEMPT_S = 0.001
+
+# After one of these, in a session that was continued, the session itself may be what is broken.
+_BREAKDOWNS = frozenset(
+    {
+        FailureKind.CRASHED,
+        FailureKind.INVALID_REQUEST,
+        FailureKind.MISCONFIGURED,
+        FailureKind.NOT_FOUND,
+        FailureKind.UNKNOWN,
+    }
+)
+
+
+def model_for(task: Task, agent: Agent) -> str | None:
+    """The model that `task` asks of `agent`: for the login, the agent, or all; None for none."""
+    models = task.models
+    return models.get(agent.key) or models.get(agent.name) or models.get("")
 
 
 @dataclass(slots=True)
@@ -45,6 +62,11 @@ class Visit:
     result: AgentResult | None = None
     last_chance: bool = False
 
+    @property
+    def key(self) -> str:
+        """The agent and its login: `claude`, or `claude/work`."""
+        return agent_key(self.agent, self.account)
+
     def next_action(self, failure: Failure) -> Action:
         """What follows from `failure`, the last of `failures`, at this point of the visit.
 
@@ -72,9 +94,10 @@ class Course:
         clock: Where time comes from.
         created_at: When it was accepted.
         attempts: Closed attempts, in order.
-        visited: Agents that were tried, each once, the last one last.
-        spent: Why an agent is out of the race for this task, by name.
+        visited: Agents (`agent`, or `agent/account`) that were tried, each once, the last one last.
+        spent: Why an agent is out of the race for this task.
         skips: Agents that were passed over, with the last reason.
+        sessions: The agents' own sessions that could be continued.
         switches: Changes from one agent to another.
     """
 
@@ -87,6 +110,7 @@ class Course:
     visited: list[str] = field(default_factory=list)
     spent: dict[str, str] = field(default_factory=dict)
     skips: dict[str, Skip] = field(default_factory=dict)
+    sessions: dict[str, str] = field(default_factory=dict)
     switches: int = 0
 
     @classmethod
@@ -124,12 +148,21 @@ class Course:
     def before(self, visit: Visit) -> str | None:
         """The agent that `visit` takes the task over from; None for the first."""
         last = self.visited[-1] if self.visited else None
-        return last if last != visit.agent else None
+        return last if last != visit.key else None
 
     def begin(self, visit: Visit) -> None:
         """Notes that an agent is really tried: a visit that is refused is no switch."""
         if self.before(visit) is not None:
             self.switches += 1
-        if visit.agent in self.visited:
-            self.visited.remove(visit.agent)
-        self.visited.append(visit.agent)
+        if visit.key in self.visited:
+            self.visited.remove(visit.key)
+        self.visited.append(visit.key)
+
+    def keep_session(self, visit: Visit, failure: Failure, session_id: str | None) -> None:
+        """Notes the session that a retry may go on with, after a failed attempt.
+
+        One in which the agent broke down by itself is not trusted a second time.
+        """
+        known = self.sessions.pop(visit.key, None)
+        if session_id is not None and not (known and failure.kind in _BREAKDOWNS):
+            self.sessions[visit.key] = session_id

@@ -72,7 +72,7 @@ def failed(visit: Visit, failure: Failure) -> Ending:
     result = visit.result
     return Ending(
         state=TaskState.FAILED,
-        message=f"{visit.agent}: {failure.message}",
+        message=f"{visit.key}: {failure.message}",
         agent=visit.agent,
         account=visit.account,
         model=(result.model if result else None) or visit.model,
@@ -150,5 +150,5 @@ def _last_words(course: Course) -> dict[str, str]:
     words: dict[str, str] = {}
     for attempt in course.attempts:
         if attempt.kind is not None:
-            words[attempt.agent] = f"({attempt.kind}): {attempt.message}"
+            words[attempt.agent_key] = f"({attempt.kind}): {attempt.message}"
     return words

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
+from undaunted.tasks import DEFAULT_ACCOUNT
+
 __all__ = [
     "AgentChosen",
     "AgentSkipped",
@@ -76,7 +78,7 @@ class AgentChosen(Event):
     """The flow turned to an agent; `switched_from` is None for the first."""
 
     agent: str
-    account: str
+    account: str = DEFAULT_ACCOUNT
     model: str | None
     reason: str
     permissions: str
@@ -89,6 +91,7 @@ class AgentSkipped(Event):
     """An agent was passed over without an attempt."""
 
     agent: str
+    account: str = DEFAULT_ACCOUNT
     reason: str
     back_at: datetime | None = None
 
@@ -98,18 +101,24 @@ class SlotAwaited(Event):
     """All of the agent's slots are taken by other runs; this one waits for one."""
 
     agent: str
+    account: str = DEFAULT_ACCOUNT
     slots: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted(Event):
-    """An attempt's row was written; its process starts next."""
+    """An attempt's row was written; its process starts next.
+
+    With `continues_session` the agent goes on in the session of the attempt before.
+    """
 
     number: int
     agent: str
+    account: str = DEFAULT_ACCOUNT
     attempt_of_agent: int
     max_attempts: int
     timeout_s: float
+    continues_session: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +126,7 @@ class InnerRetryNoticed(Event):
     """The agent retried inside itself."""
 
     agent: str
+    account: str = DEFAULT_ACCOUNT
     number: int
     text: str
 
@@ -127,6 +137,7 @@ class AttemptFailed(Event):
 
     number: int
     agent: str
+    account: str = DEFAULT_ACCOUNT
     kind: str
     action: str
     severity: str
@@ -142,6 +153,7 @@ class AttemptSucceeded(Event):
 
     number: int
     agent: str
+    account: str = DEFAULT_ACCOUNT
     duration_s: float
 
 
@@ -150,6 +162,7 @@ class RetryScheduled(Event):
     """The same agent is tried again after `delay_s` seconds, at `until`."""
 
     agent: str
+    account: str = DEFAULT_ACCOUNT
     kind: str
     delay_s: float
     until: datetime
@@ -161,7 +174,7 @@ class BreakerOpened(Event):
     """An agent's circuit breaker opened; `until` is None when a person has to close it."""
 
     agent: str
-    account: str
+    account: str = DEFAULT_ACCOUNT
     model: str | None
     reason: str
     until: datetime | None
@@ -172,6 +185,7 @@ class WaitStarted(Event):
     """Every agent is out; the task waits for the first to return."""
 
     agent: str
+    account: str = DEFAULT_ACCOUNT
     until: datetime
 
 
@@ -180,6 +194,7 @@ class TaskSucceeded(Event):
     """The task is done."""
 
     agent: str
+    account: str = DEFAULT_ACCOUNT
     attempts: int
     switches: int
     duration_s: float

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 __all__ = [
     "KINDS",
+    "OF_ACCOUNT",
     "Action",
     "AttemptFailedError",
     "Failure",
@@ -125,6 +126,19 @@ KINDS: dict[FailureKind, KindRule] = {
     FailureKind.CHECKS_FAILED: KindRule(Action.FAIL, _SPARED, _E),
     FailureKind.CANCELLED: KindRule(Action.STOP, _SPARED, _I),
 }
+
+
+OF_ACCOUNT = frozenset(
+    {
+        FailureKind.AUTH,
+        FailureKind.BILLING,
+        FailureKind.PERMISSION,
+        FailureKind.QUOTA_EXHAUSTED,
+        FailureKind.RATE_LIMITED,
+    }
+)
+"""Kinds that hang on the login: another login of the same agent may well do better. After every
+other kind it would meet the same program, service and task."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 from undaunted import breaker_rows
 from undaunted.durations import format_duration
 from undaunted.errors import StoreError
-from undaunted.failures import KINDS, AttemptFailedError, Failure, FailureKind
+from undaunted.failures import AttemptFailedError, Failure, FailureKind, KindRule
 from undaunted.health_records import HealthKey, HealthRow
 from undaunted.resilience.breaker.breaker import CircuitBreaker
 from undaunted.resilience.breaker.snapshot import CircuitState
@@ -37,6 +37,10 @@ R = TypeVar("R")
 
 # An opened breaker is seen by every process within this time.
 _SHARED_WITHIN_S = 1.0
+
+# Of a quota's return: at most this, and at most this share of the time until then.
+_RESET_JITTER = timedelta(seconds=30)
+_RESET_JITTER_SHARE = 0.05
 
 Figures = Callable[[], tuple[float | None, float | None]]
 """Gives duration in seconds and cost in US dollars of the attempt that just ended."""
@@ -59,8 +63,8 @@ class HealthRows(Protocol):
         """One transaction on one row: what is changed in it is written."""
         ...
 
-    async def delete_health(self, agent: str | None = None) -> int:
-        """Forgets the rows of an agent, or of all; returns how many there were."""
+    async def delete_health(self, agent: str | None = None, account: str | None = None) -> int:
+        """Forgets the rows of an agent, of one login, or of all; returns how many there were."""
         ...
 
 
@@ -84,7 +88,7 @@ class AgentHealth:
 
     def unless_changed(self, credential_mark: str) -> AgentHealth:
         """This health, or a fresh one if the breaker was opened with another credential."""
-        return AgentHealth() if _outdated(self.row, credential_mark) else self
+        return AgentHealth() if breaker_rows.outdated(self.row, credential_mark) else self
 
 
 class Health:
@@ -96,6 +100,7 @@ class Health:
         failure_threshold: Consecutive failures that count and open a breaker.
         open_s: How long it stays open then, in seconds.
         new_id: Gives a fresh id, for the claim of a probe.
+        uniform: Uniform numbers in [0, 1), for jitter.
     """
 
     def __init__(
@@ -106,7 +111,9 @@ class Health:
         failure_threshold: int,
         open_s: float,
         new_id: Callable[[], str],
+        uniform: Callable[[], float],
     ) -> None:
+        self._uniform = uniform
         self._rows = rows
         self.clock = clock
         self._failure_threshold = failure_threshold
@@ -117,9 +124,13 @@ class Health:
         """Every breaker that has a row, as it stands now, in the order of the keys."""
         return {key: self._look(key, row) for key, row in (await self._rows.health()).items()}
 
-    async def reset(self, agent: str | None = None) -> int:
-        """Closes an agent's breakers, or all, and forgets their figures; returns how many."""
-        return await self._rows.delete_health(agent)
+    async def reset(self, agent: str | None = None, account: str | None = None) -> int:
+        """Closes an agent's or a login's breakers, or all, and forgets their figures.
+
+        Returns:
+            How many there were.
+        """
+        return await self._rows.delete_health(agent, account)
 
     def breaker(
         self,
@@ -174,7 +185,7 @@ class Health:
             last_chance = failures + 1 >= self._failure_threshold
             return Admission(row.generation if row else 0, last_chance=last_chance)
         async with self._rows.health_update(key) as row:
-            if _outdated(row, credential_mark):
+            if breaker_rows.outdated(row, credential_mark):
                 breaker_rows.close(row)
                 return Admission(row.generation, last_chance=self._failure_threshold == 1)
             seen = self._look(key, row)
@@ -246,9 +257,16 @@ class Health:
         if rule.needs_person:
             breaker.isolate()
         elif failure.resets_at is not None:
-            breaker.open_until_at(failure.resets_at)
+            breaker.open_until_at(failure.resets_at + self._jitter(failure.resets_at, rule))
         elif rule.default_closed_s is not None:
             breaker.open_for(rule.default_closed_s)
+
+    def _jitter(self, resets_at: datetime, rule: KindRule) -> timedelta:
+        """What a quota's return is put off by, so that not everybody comes on the full hour."""
+        if rule.default_closed_s is None:
+            return timedelta()  # a rate limit: its time is for this one caller
+        wait = max(resets_at - self.clock.now(), timedelta())
+        return self._uniform() * min(_RESET_JITTER, wait * _RESET_JITTER_SHARE)
 
     def _is_current(self, row: HealthRow, admission: Admission) -> bool:
         if admission.probe_token is not None:
@@ -261,11 +279,11 @@ class Health:
         now = self.clock.now()
         reason, back_at = "", None
         if row.isolated:
-            reason = f"{_why(row)}; mend it, then: undaunted agents reset {key.agent}"
+            reason = f"{breaker_rows.why(row)}; mend it, then: undaunted agents reset {key.agent}"
         elif state is CircuitState.OPEN:
             back_at = breaker.open_until
             left_s = (back_at - now).total_seconds() if back_at else 0.0
-            reason = f"{_why(row)}; back in {format_duration(max(0.0, left_s))}"
+            reason = f"{breaker_rows.why(row)}; back in {format_duration(max(0.0, left_s))}"
         elif state is CircuitState.HALF_OPEN and row.probe_until and row.probe_until > now:
             reason, back_at = "another run probes it now", row.probe_until
         probe_due = state is CircuitState.HALF_OPEN and not reason
@@ -366,25 +384,7 @@ class _SharedBreaker(Policy):
             )
         )
         if opened is not None and opened.row is not None:
-            self._on_open(_why(opened.row), opened.back_at)
-
-
-def _outdated(row: HealthRow | None, credential_mark: str) -> bool:
-    """Whether a person's attention was needed, and the credential has changed since."""
-    return (
-        row is not None
-        and row.isolated
-        and row.credential_mark is not None
-        and row.credential_mark != credential_mark
-    )
-
-
-def _why(row: HealthRow) -> str:
-    if row.last_kind is None:
-        return "opened by a person"
-    if row.failure_count > 1 and KINDS[FailureKind(row.last_kind)].counts_for_breaker:
-        return f"{row.failure_count} failures in a row, the last {row.last_kind}"
-    return row.last_kind
+            self._on_open(breaker_rows.why(opened.row), opened.back_at)
 
 
 def _refusal(key: HealthKey, seen: AgentHealth, now: datetime) -> CircuitOpenError:

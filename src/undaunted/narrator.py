@@ -27,7 +27,7 @@ from undaunted.events import (
 from undaunted.failures import AttemptFailedError, Failure
 from undaunted.resilience.retry import RetryEvent
 from undaunted.routing import Skip
-from undaunted.tasks import Attempt, TaskState
+from undaunted.tasks import DEFAULT_ACCOUNT, Attempt, TaskState, split_key
 
 __all__ = ["Narrator"]
 
@@ -69,24 +69,38 @@ class Narrator:
 
     def skipped(self, course: Course, skip: Skip) -> None:
         """An agent was passed over."""
+        agent, account = split_key(skip.agent)
         self._emit(
             AgentSkipped(
                 at=course.clock.now(),
                 task_id=course.task.id,
-                agent=skip.agent,
+                agent=agent,
+                account=account,
                 reason=skip.reason,
                 back_at=skip.back_at,
             )
         )
 
-    def slot_awaited(self, course: Course, agent: str, slots: int) -> None:
+    def slot_awaited(self, course: Course, visit: Visit, slots: int) -> None:
         """All of the agent's slots are taken."""
         self._emit(
-            SlotAwaited(at=course.clock.now(), task_id=course.task.id, agent=agent, slots=slots)
+            SlotAwaited(
+                at=course.clock.now(),
+                task_id=course.task.id,
+                agent=visit.agent,
+                account=visit.account,
+                slots=slots,
+            )
         )
 
     def attempt_started(
-        self, course: Course, visit: Visit, attempt: Attempt, timeout_s: float
+        self,
+        course: Course,
+        visit: Visit,
+        attempt: Attempt,
+        timeout_s: float,
+        *,
+        continues_session: bool,
     ) -> None:
         """An attempt's row was written."""
         self._emit(
@@ -95,9 +109,11 @@ class Narrator:
                 task_id=course.task.id,
                 number=attempt.number,
                 agent=attempt.agent,
+                account=attempt.account,
                 attempt_of_agent=visit.attempts,
                 max_attempts=visit.max_attempts,
                 timeout_s=timeout_s,
+                continues_session=continues_session,
             )
         )
 
@@ -108,6 +124,7 @@ class Narrator:
                 at=course.clock.now(),
                 task_id=course.task.id,
                 agent=attempt.agent,
+                account=attempt.account,
                 number=attempt.number,
                 text=text,
             )
@@ -124,6 +141,7 @@ class Narrator:
                     task_id=course.task.id,
                     number=attempt.number,
                     agent=attempt.agent,
+                    account=attempt.account,
                     duration_s=duration_s,
                 )
             )
@@ -134,6 +152,7 @@ class Narrator:
                 task_id=course.task.id,
                 number=attempt.number,
                 agent=attempt.agent,
+                account=attempt.account,
                 kind=str(failure.kind),
                 action=attempt.action or "",
                 severity=str(failure.severity),
@@ -154,6 +173,7 @@ class Narrator:
                 at=now,
                 task_id=course.task.id,
                 agent=visit.agent,
+                account=visit.account,
                 kind=str(error.failure.kind) if isinstance(error, AttemptFailedError) else "",
                 delay_s=event.delay_s,
                 until=now + timedelta(seconds=event.delay_s),
@@ -177,10 +197,17 @@ class Narrator:
             )
         )
 
-    def waiting(self, course: Course, agent: str, until: datetime) -> None:
+    def waiting(self, course: Course, key: str, until: datetime) -> None:
         """Every agent is out; the task waits for the first to return."""
+        agent, account = split_key(key)
         self._emit(
-            WaitStarted(at=course.clock.now(), task_id=course.task.id, agent=agent, until=until)
+            WaitStarted(
+                at=course.clock.now(),
+                task_id=course.task.id,
+                agent=agent,
+                account=account,
+                until=until,
+            )
         )
 
     def ended(self, course: Course, ending: Ending, at: datetime) -> None:
@@ -192,6 +219,7 @@ class Narrator:
                     at=at,
                     task_id=task_id,
                     agent=ending.agent or "",
+                    account=ending.account or DEFAULT_ACCOUNT,
                     attempts=len(course.attempts),
                     switches=course.switches,
                     duration_s=course.elapsed_s,

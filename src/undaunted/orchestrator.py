@@ -16,7 +16,7 @@ from datetime import datetime
 
 from undaunted.agents.agent import Agent
 from undaunted.attempts import ENDING_S, AttemptRunner
-from undaunted.course import Course, Visit
+from undaunted.course import Course, Visit, model_for
 from undaunted.endings import (
     Ending,
     all_failed,
@@ -27,7 +27,7 @@ from undaunted.endings import (
     succeeded,
 )
 from undaunted.errors import AnswerNotRecordedError, StoreError
-from undaunted.failures import Action, AttemptFailedError
+from undaunted.failures import OF_ACCOUNT, Action, AttemptFailedError, Failure
 from undaunted.health import AgentHealth, Health
 from undaunted.health_records import HealthKey
 from undaunted.narrator import Narrator
@@ -37,7 +37,7 @@ from undaunted.resilience.deadline import Deadline
 from undaunted.resilience.errors import CircuitOpenError, DeadlineExceededError
 from undaunted.resilience.pipeline import Pipeline
 from undaunted.resilience.retry import Retry
-from undaunted.routing import Choice, Option, Skip, decide, usable_now
+from undaunted.routing import Choice, Option, Skip, decide, logins_of, usable_now
 from undaunted.slots import AgentSlots, SlotsTakenError
 from undaunted.store.records import TaskFailureRecord
 from undaunted.store.run_lock import RunLock
@@ -60,16 +60,16 @@ class FlowSettings:
         order: Agents to try when the task names none.
         retry_base_s: Backoff before an agent's second attempt, in seconds; doubles from there.
         retry_max_s: Longest backoff, and longest stated wait that is slept through, in seconds.
-        slots_of: Runs of an agent at the same time on this machine, by its name.
-        model_of: The model to ask an agent for where the task names none, by the agent's name.
+        slots_of: Runs at the same time on this machine, by agent and account.
+        model_of: The model to ask for where the task names none, by agent and account.
         max_switches: Changes of agent at most; None is no bound.
     """
 
     order: tuple[str, ...]
     retry_base_s: float
     retry_max_s: float
-    slots_of: Callable[[str], int]
-    model_of: Callable[[str], str | None]
+    slots_of: Callable[[str, str], int]
+    model_of: Callable[[str, str], str | None]
     max_switches: int | None = None
 
 
@@ -148,7 +148,9 @@ class Orchestrator:
     async def _until_done(self, course: Course, transcript: TranscriptRecorder) -> Ending:
         """The flow: each agent that can, in order; then the wait for the first to return."""
         while True:
-            for agent in self._candidates(course):
+            for agent in self._names(course.task):
+                if agent in course.spent:
+                    continue
                 if course.left_s <= 0:
                     return deadline_passed(course)
                 seen = await self._look(course)
@@ -165,10 +167,6 @@ class Orchestrator:
             if back is None or not course.may_wait_until(back[1]):
                 return all_failed(course, back)
             await self._wait(course, *back, out={n for n in seen if not usable_now(seen[n].option)})
-
-    def _candidates(self, course: Course) -> Sequence[str]:
-        """The agents still in the race, in order."""
-        return [name for name in self._names(course.task) if name not in course.spent]
 
     def _consider(self, course: Course, option: Option) -> Choice | Skip:
         """Chooses the agent of `option` or passes it over; says why."""
@@ -199,7 +197,7 @@ class Orchestrator:
         visit = Visit(
             agent=agent.name,
             account=agent.account,
-            model=self._model(course.task, agent.name),
+            model=self._model(course.task, agent),
             reason=choice.reason,
             max_attempts=course.task.attempts,
             retry_cap_s=self._settings.retry_max_s,
@@ -209,7 +207,7 @@ class Orchestrator:
         untried = max(1, len(usable))
         try:
             result = await self._pipeline(
-                course, visit, agent, seen[agent.name].health, untried
+                course, visit, agent, seen[agent.key].health, untried
             ).call(
                 self._attempts.run,
                 course,
@@ -219,19 +217,19 @@ class Orchestrator:
                 transcript=transcript,
             )
         except AttemptFailedError as error:
-            course.spent[agent.name] = f"failed ({error.failure.kind})"
+            self._rule_out(course, agent, error.failure)
             if visit.next_action(error.failure) in {Action.FAIL, Action.STOP}:
                 return failed(visit, error.failure)
             return None
         except CircuitOpenError as error:
             # Since it was chosen somebody opened it, or probes it now.
-            course.skips[agent.name] = Skip(agent.name, str(error), error.open_until)
+            course.skips[agent.key] = Skip(agent.key, str(error), error.open_until)
             last = visit.failures[-1].kind if visit.failures else None
-            course.spent[agent.name] = f"failed ({last})" if last else "let nobody through"
+            course.spent[agent.key] = f"failed ({last})" if last else "let nobody through"
             return None
         except SlotsTakenError as error:
-            course.skips[agent.name] = Skip(agent.name, str(error))
-            course.spent[agent.name] = "had no free slot"
+            course.skips[agent.key] = Skip(agent.key, str(error))
+            course.spent[agent.key] = "had no free slot"
             return None
         except DeadlineExceededError:
             return deadline_passed(course)
@@ -242,7 +240,9 @@ class Orchestrator:
     ) -> Pipeline:
         """The policies around one agent's attempts, outermost first."""
         settings, tell = self._settings, self._narrator
-        slots = settings.slots_of(agent.name)
+        slots = settings.slots_of(agent.name, agent.account)
+
+        backoff = Exponential(base_s=settings.retry_base_s, max_s=settings.retry_max_s)
 
         def admitted(last_chance: bool) -> None:  # noqa: FBT001 - a callback
             visit.last_chance = last_chance
@@ -252,7 +252,9 @@ class Orchestrator:
             Deadline(course.left_s + ENDING_S, clock=self._clock),
             Retry(
                 course.task.attempts,
-                backoff=Exponential(base_s=settings.retry_base_s, max_s=settings.retry_max_s),
+                # What the agent asked for again by itself was a request too: the wait grows with
+                # every request that failed, not with every process.
+                backoff=lambda n: backoff(n + course.attempts[-1].inner_retries),
                 retry_if=lambda error: (
                     isinstance(error, AttemptFailedError)
                     and visit.next_action(error.failure) is Action.RETRY
@@ -263,10 +265,10 @@ class Orchestrator:
                 on_retry=lambda event: tell.retrying(course, visit, event),
             ),
             self._slots.policy(
-                agent.name,
+                agent.key,
                 slots,
                 wait_s=course.attempt_timeout_s(untried),
-                on_wait=lambda: tell.slot_awaited(course, agent.name, slots),
+                on_wait=lambda: tell.slot_awaited(course, visit, slots),
             ),
             self._health.breaker(
                 self._key(course.task, agent),
@@ -357,13 +359,22 @@ class Orchestrator:
             raise AnswerNotRecordedError("somebody else ended the task", content=ending.content)
 
     def _names(self, task: Task) -> Sequence[str]:
-        return task.agents or self._settings.order
+        return logins_of(task.agents or self._settings.order, self._agents)
 
-    def _model(self, task: Task, agent: str) -> str | None:
-        return task.models.get(agent) or task.models.get("") or self._settings.model_of(agent)
+    def _rule_out(self, course: Course, agent: Agent, failure: Failure) -> None:
+        """Takes an agent out of the race, and its other logins where they would fail as well."""
+        course.spent[agent.key] = f"failed ({failure.kind})"
+        if failure.kind in OF_ACCOUNT:
+            return
+        for key in self._names(course.task):
+            if self._agents[key].name == agent.name:
+                course.spent.setdefault(key, f"would fail as {agent.key} did ({failure.kind})")
+
+    def _model(self, task: Task, agent: Agent) -> str | None:
+        return model_for(task, agent) or self._settings.model_of(agent.name, agent.account)
 
     def _key(self, task: Task, agent: Agent) -> HealthKey:
-        return HealthKey(agent.name, agent.account, self._model(task, agent.name) or "")
+        return HealthKey(agent.name, agent.account, self._model(task, agent) or "")
 
 
 def _earliest_return(seen: Mapping[str, _Seen]) -> tuple[str, datetime] | None:

@@ -6,11 +6,31 @@ circuit breaker is open, or it was tried before in this task.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-__all__ = ["Choice", "Option", "Skip", "decide", "usable_now"]
+__all__ = ["Choice", "Option", "Skip", "decide", "logins_of", "usable_now"]
+
+
+def logins_of(names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    """The logins to try for `names`, in order, each once.
+
+    Args:
+        names: Agents, which stand for all their logins, or single logins (`agent/account`).
+        known: Every login there is, an agent's in the order in which they are to be tried.
+
+    Raises:
+        KeyError: A name stands for none.
+    """
+    every = tuple(known)
+    found: dict[str, None] = {}
+    for name in names:
+        logins = [key for key in every if key == name or key.startswith(f"{name}/")]
+        if not logins:
+            raise KeyError(name)
+        found.update(dict.fromkeys(logins))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +38,7 @@ class Option:
     """What is known of an agent before it is chosen.
 
     Attributes:
-        agent: Its name.
+        agent: Its name, or `agent/account`.
         missing: Why it can't be started; empty if it can.
         closed_reason: Why its breaker keeps it out; empty if it does not.
         back_at: When its breaker lets a probe through, where that is known.

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from undaunted.agents.agent import Agent
+from undaunted.course import model_for
 from undaunted.errors import ConfigurationError, InvalidTaskError, NotFoundError
 from undaunted.health import AgentHealth, Health
 from undaunted.orchestrator import Orchestrator
 from undaunted.resilience.clock import Clock
-from undaunted.routing import Choice, Option, Skip, decide
+from undaunted.routing import Choice, Option, Skip, decide, logins_of
 from undaunted.store.records import TranscriptChunk
 from undaunted.store.store import Store
-from undaunted.tasks import Permissions, Task, TaskRecord, TaskState
+from undaunted.tasks import Permissions, Task, TaskRecord, TaskState, agent_key, split_key
 
 __all__ = ["PROMPT_MAX_CHARS", "AgentReport", "PlanStep", "Service"]
 
@@ -43,13 +44,18 @@ class AgentReport:
     model: str | None
     health: AgentHealth
 
+    @property
+    def key(self) -> str:
+        """The agent and its login, as an order names them."""
+        return agent_key(self.name, self.account)
+
 
 @dataclass(frozen=True, slots=True)
 class PlanStep:
     """What would be done with one agent, and why.
 
     Attributes:
-        agent: Its name.
+        agent: Its name, or `agent/account`.
         tried: It would be tried.
         reason: Why, or why not.
         model: The model that would be asked for; None is the agent's own default.
@@ -70,9 +76,9 @@ class Service:
         store: Where everything is kept.
         orchestrator: Runs tasks.
         health: The agents' breakers.
-        agents: All there are, by name.
+        agents: Every login of every agent, by `agent` or `agent/account`.
         order: Those that are tried when a task names none, first to last.
-        models: The configured model per agent name.
+        model_of: The configured model, by agent and account.
         clock: Where time comes from.
         may_run: Raises an UndauntedError where no agent may be run from here.
     """
@@ -85,7 +91,7 @@ class Service:
         health: Health,
         agents: Mapping[str, Agent],
         order: tuple[str, ...],
-        models: Mapping[str, str | None],
+        model_of: Callable[[str, str], str | None],
         clock: Clock,
         may_run: Callable[[], None],
     ) -> None:
@@ -95,7 +101,7 @@ class Service:
         self._health = health
         self._agents = agents
         self._order = order
-        self._models = models
+        self._model_of = model_of
         self._clock = clock
 
     async def run(self, task: Task) -> TaskRecord:
@@ -116,28 +122,28 @@ class Service:
         report = await self.agents()
         steps: list[PlanStep] = []
         before: list[tuple[str, str]] = []
-        for name in task.agents or self._order:
-            model = self._model(task, name)
+        for key in logins_of(task.agents or self._order, self._agents):
+            model = self._model(task, self._agents[key])
             health = next(
-                (r.health for r in report if r.name == name and r.model == model), AgentHealth()
+                (r.health for r in report if r.key == key and r.model == model), AgentHealth()
             )
-            step = self._step(task, name, model, health, before)
-            before.append((name, "fails" if step.tried else f"is out ({step.reason})"))
+            step = self._step(task, key, model, health, before)
+            before.append((key, "fails" if step.tried else f"is out ({step.reason})"))
             steps.append(step)
         return steps
 
     def _step(
         self,
         task: Task,
-        name: str,
+        key: str,
         model: str | None,
         health: AgentHealth,
         before: Sequence[tuple[str, str]],
     ) -> PlanStep:
-        agent = self._agents[name]
+        agent = self._agents[key]
         availability = agent.availability()
         option = Option(
-            agent=name,
+            agent=key,
             missing="" if availability.usable else availability.reason,
             closed_reason=health.closed_reason,
             back_at=health.back_at,
@@ -145,7 +151,7 @@ class Service:
         )
         decision: Choice | Skip = decide(option, before=before)
         return PlanStep(
-            name,
+            key,
             isinstance(decision, Choice),
             decision.reason,
             model,
@@ -153,17 +159,21 @@ class Service:
         )
 
     async def agents(self) -> list[AgentReport]:
-        """Every configured agent with each of its breakers, in the configured order."""
+        """Every login of every agent with each of its breakers, in the configured order."""
         report = await self._health.report()
         rows: list[AgentReport] = []
-        for name, agent in self._agents.items():
+        for agent in self._agents.values():
             found = agent.availability()
             mark = agent.credential_mark()
-            known = {k.model or None: h for k, h in report.items() if k.agent == name}
-            known.setdefault(self._models.get(name), AgentHealth())
+            known = {
+                key.model or None: health
+                for key, health in report.items()
+                if (key.agent, key.account) == (agent.name, agent.account)
+            }
+            known.setdefault(self._model_of(agent.name, agent.account), AgentHealth())
             rows += [
                 AgentReport(
-                    name,
+                    agent.name,
                     found.usable,
                     found.reason,
                     agent.account,
@@ -174,14 +184,21 @@ class Service:
             ]
         return rows
 
-    async def reset_agent(self, name: str) -> int:
-        """Closes the breakers of `name` and forgets their figures; returns how many there were.
+    async def reset_agent(self, key: str) -> int:
+        """Closes the breakers of an agent or a login and forgets their figures.
+
+        Args:
+            key: `agent` for all of its logins, or `agent/account` for one.
+
+        Returns:
+            How many there were.
 
         Raises:
             NotFoundError: There is no such agent.
         """
-        self._known(name)
-        return await self._health.reset(name)
+        self._known(key)
+        agent, account = split_key(key)
+        return await self._health.reset(agent, account if "/" in key else None)
 
     async def sweep(self) -> list[TaskRecord]:
         """Fails the tasks whose process died, and returns them."""
@@ -213,12 +230,15 @@ class Service:
         return self._known(name).permission_flags(permissions)
 
     def _known(self, name: str) -> Agent:
-        if name not in self._agents:
-            raise NotFoundError(f"no agent {name!r}; known are {', '.join(self._agents)}")
-        return self._agents[name]
+        """The first login that `name` stands for."""
+        try:
+            return self._agents[logins_of((name,), self._agents)[0]]
+        except KeyError:
+            known = ", ".join(self._agents)
+            raise NotFoundError(f"no agent {name!r}; known are {known}") from None
 
-    def _model(self, task: Task, name: str) -> str | None:
-        return task.models.get(name) or task.models.get("") or self._models.get(name)
+    def _model(self, task: Task, agent: Agent) -> str | None:
+        return model_for(task, agent) or self._model_of(agent.name, agent.account)
 
     def _check(self, task: Task) -> None:
         if not task.prompt.strip():
@@ -240,11 +260,11 @@ class Service:
         for model in task.models.values():
             if model.startswith("-"):
                 raise ConfigurationError(f"the model {model!r} begins with a dash: it is a flag")
-        unknown = [n for n in task.agents if n not in self._agents]
-        if unknown:
-            raise ConfigurationError(
-                f"no agent {unknown[0]!r}; known are {', '.join(self._agents)}"
-            )
+        try:
+            logins_of(task.agents, self._agents)
+        except KeyError as error:
+            known = ", ".join(self._agents)
+            raise ConfigurationError(f"no agent {error.args[0]!r}; known are {known}") from None
         if len(set(task.agents)) < len(task.agents):
             raise ConfigurationError("an agent is named twice: each is tried once in a task")
         if task.cwd is None or not Path(task.cwd).is_dir():

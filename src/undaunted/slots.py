@@ -50,7 +50,7 @@ class AgentSlots:
         """A policy that runs the work in one of the agent's slots.
 
         Args:
-            agent: The agent's name.
+            agent: The agent and its login.
             slots: How many there are, at least 1.
             wait_s: Longest wait for one, in seconds.
             on_wait: Called once, when all are taken and the waiting begins.
@@ -88,7 +88,7 @@ class AgentSlots:
             raise StoreError(f"{self._folder} can't be used: {error.strerror}") from error
         for number in range(slots):
             # Not thread-local: whoever holds the object holds the lock.
-            path = self._folder / f"{agent}-{number}.lock"
+            path = self._folder / f"{agent.replace('/', '@')}-{number}.lock"
             lock = FileLock(path, timeout=0, mode=0o600, thread_local=False)
             try:
                 lock.acquire()

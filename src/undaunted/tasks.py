@@ -15,6 +15,7 @@ from typing import Literal
 from uuid import uuid4
 
 __all__ = [
+    "DEFAULT_ACCOUNT",
     "FINAL_STATES",
     "SCHEMA_VERSION",
     "AgentName",
@@ -28,7 +29,9 @@ __all__ = [
     "TaskResponse",
     "TaskState",
     "Usage",
+    "agent_key",
     "check_transition",
+    "split_key",
 ]
 
 # Of the object that `run --json` prints and that is later the API's task. A field that is added
@@ -45,6 +48,24 @@ class AgentName(StrEnum):
 
     CLAUDE = "claude"
     GEMINI = "gemini"
+    COPILOT = "copilot"
+    CODEX = "codex"
+    OPENCODE = "opencode"
+
+
+DEFAULT_ACCOUNT = "default"
+"""The login that an agent has by itself, where the settings name none."""
+
+
+def agent_key(agent: str, account: str) -> str:
+    """What stands for one login of an agent in an order: `claude`, or `claude/work`."""
+    return agent if account == DEFAULT_ACCOUNT else f"{agent}/{account}"
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """(agent, account) of what `agent_key` gives."""
+    agent, _, account = key.partition("/")
+    return agent, account or DEFAULT_ACCOUNT
 
 
 class TaskState(StrEnum):
@@ -136,7 +157,8 @@ class Task:
         id: Unique; made when not given.
         cwd: The working directory, absolute; None is the caller's.
         permissions: What the agent may do.
-        agents: Names of the agents to try, in order; empty is the configured order.
+        agents: Agents to try, in order: a name, or `agent/account` for one of its logins; empty is
+            the configured order.
         models: Model per agent name; the key "" holds for every agent without one of its own.
         agent_args: Further arguments for the agents' command lines, per agent name or "" for all.
         env_names: Names of the caller's environment variables that the agent is to see as well.
@@ -190,6 +212,11 @@ class Attempt:
     cost_usd: float | None = None
     agent_session_id: str | None = None
     command: tuple[str, ...] = ()
+
+    @property
+    def agent_key(self) -> str:
+        """The agent and its login: `claude`, or `claude/work`."""
+        return agent_key(self.agent, self.account)
 
 
 @dataclass(frozen=True, slots=True)

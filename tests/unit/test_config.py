@@ -35,7 +35,7 @@ def load(
 def test_defaults(tmp_path: Path) -> None:
     """Without any source the documented defaults hold, and say that they are defaults."""
     found = load(tmp_path)
-    assert found.settings.order == ("claude", "gemini")
+    assert found.settings.order == ("claude", "gemini", "copilot", "codex", "opencode")
     assert found.settings.timeout == 1800
     assert found.settings.idle_timeout == 300
     assert found.settings.deadline == 7200

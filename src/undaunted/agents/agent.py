@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from undaunted.agents.credentials import Credential
 from undaunted.failures import Failure
 from undaunted.tasks import PermissionDenial, Permissions, Usage
 
@@ -14,12 +15,18 @@ __all__ = [
     "AgentRequest",
     "AgentResult",
     "Availability",
+    "Inspection",
     "OutputSink",
     "RunNotice",
+    "VersionState",
 ]
 
 OutputSink = Callable[[Literal["stdout", "stderr"], bytes], None]
 """Takes each chunk as the agent prints it, for the transcript. Must not block or raise."""
+
+
+VersionState = Literal["tested", "newer", "older", "other_major", "unknown"]
+"""How a version stands to the tested one: the same; of the same major; of another; not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,8 @@ class AgentRequest:
         token: The attempt's token; marks every process of this attempt.
         timeout_s: Wall-clock limit in seconds.
         idle_timeout_s: Limit without a byte of output in seconds.
+        resume_session_id: A session of the agent's own that is to be continued instead of begun
+            anew; None begins anew. An agent that can't continue it begins anew by itself.
     """
 
     prompt: str
@@ -64,6 +73,7 @@ class AgentRequest:
     token: str
     timeout_s: float
     idle_timeout_s: float
+    resume_session_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +81,13 @@ class RunNotice:
     """Something the agent said in mid-run that a person may want to see.
 
     Attributes:
-        kind: `inner_retry` (a retry of its own), `session` (its id became known), `text` (a piece
-            of the answer) or `tool`.
+        kind: `inner_retry` (a retry of its own), `session` (its id became known), `session_lost`
+            (the one to be continued could not be, so it begins anew), `text` (a piece of the
+            answer) or `tool`.
         text: For a person, one line.
     """
 
-    kind: Literal["inner_retry", "session", "text", "tool"]
+    kind: Literal["inner_retry", "session", "session_lost", "text", "tool"]
     text: str
 
 
@@ -109,6 +120,25 @@ class AgentResult:
     command: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found of an installed agent.
+
+    Attributes:
+        version: What it calls itself; None if it said nothing of the kind.
+        tested_version: The version that undaunted was tested with.
+        version_state: How the one stands to the other.
+        missing_flags: Flags that undaunted uses and that the program's help does not name.
+        problem: Why it could not be asked; empty if it could.
+    """
+
+    version: str | None
+    tested_version: str
+    version_state: VersionState
+    missing_flags: tuple[str, ...] = ()
+    problem: str = ""
+
+
 class Agent(Protocol):
     """A coding agent that can be run without a person.
 
@@ -125,8 +155,22 @@ class Agent(Protocol):
         """Which login is used: part of the breaker's key."""
         ...
 
+    @property
+    def key(self) -> str:
+        """Its name in the order of a task: the agent's, or `agent/account` for a named account."""
+        ...
+
+    @property
+    def resumes(self) -> bool:
+        """Whether it can continue a session of its own."""
+        ...
+
     def availability(self) -> Availability:
         """Whether it could be started here and now; starts nothing."""
+        ...
+
+    def credential(self) -> Credential | None:
+        """What it would log in with, as far as can be seen; None where nothing was found."""
         ...
 
     def credential_mark(self) -> str:
@@ -139,6 +183,10 @@ class Agent(Protocol):
 
     def refuse(self, request: AgentRequest) -> Failure | None:
         """Why this agent can't take the request as typed; None if it can."""
+        ...
+
+    async def inspect(self) -> Inspection:
+        """Asks the program for its version and its flags; asks no model."""
         ...
 
     async def run(

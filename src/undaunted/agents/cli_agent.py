@@ -6,25 +6,36 @@ runs it and concludes.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from undaunted.agents.agent import AgentRequest, AgentResult, Availability, OutputSink, RunNotice
+from undaunted.agents.account import Account
+from undaunted.agents.agent import (
+    AgentRequest,
+    AgentResult,
+    Availability,
+    Inspection,
+    OutputSink,
+    RunNotice,
+)
 from undaunted.agents.attempt_folder import attempt_folder
+from undaunted.agents.continuation import continuation
+from undaunted.agents.credentials import Credential, Credentials, CredentialSource
 from undaunted.agents.environment import child_environment
+from undaunted.agents.inspection import ASK_TIMEOUT_S, inspect, sample_request
 from undaunted.agents.line_reader import LineReader
 from undaunted.agents.process import ProcessResult, ProcessRunner, ProcessSpec, SpawnError
 from undaunted.agents.process_failures import limit_failure, spawn_failure
 from undaunted.agents.reader import Ending, OutputReader
+from undaunted.agents.reset_times import MAX_AHEAD
 from undaunted.failures import Failure, FailureKind
-from undaunted.tasks import Permissions
+from undaunted.tasks import Permissions, agent_key
 
 __all__ = ["INNER_RETRIES", "CliAgent", "CliContext"]
 
@@ -33,6 +44,11 @@ _log = logging.getLogger(__name__)
 # Retries that an agent may make by itself. They are cheaper than ours (the session is warm), but
 # ten of them, as the agents come, hide a dead service for minutes.
 INNER_RETRIES = 2
+
+# What is left for a fresh start when the session's refusal took all the time there was, in seconds.
+_MIN_RUN_S = 1.0
+
+_PERMISSIONS: tuple[Permissions, ...] = ("read", "edit", "full")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +62,7 @@ class CliContext:
         now: Gives the present instant, aware.
         pass_names: Further variables of `env` that every agent is to see.
         tz: The zone of times that agents print without one; None is the machine's.
+        max_reset: Stated ends of limits further away than this are not believed.
     """
 
     env: Mapping[str, str]
@@ -54,6 +71,7 @@ class CliContext:
     now: Callable[[], datetime]
     pass_names: tuple[str, ...] = ()
     tz: tzinfo | None = None
+    max_reset: timedelta = MAX_AHEAD
 
 
 class CliAgent(ABC):
@@ -67,16 +85,27 @@ class CliAgent(ABC):
     """
 
     name: str
-    program: ClassVar[str]
+    program: str
     """The vendor's usual command."""
-    env_names: ClassVar[frozenset[str]] = frozenset()
+    env_names: frozenset[str] = frozenset()
     """Variables that the vendor documents as its own, beside `env_prefixes`."""
-    env_prefixes: ClassVar[tuple[str, ...]] = ()
+    env_prefixes: tuple[str, ...] = ()
     env_withheld: ClassVar[frozenset[str]] = frozenset()
     """Names under the prefixes that must not be passed on, such as marks of a run around ours."""
-    credential_names: ClassVar[tuple[str, ...]] = ()
-    credential_files: ClassVar[tuple[str, ...]] = ()
-    """Files below HOME in which the vendor keeps its own login."""
+    credentials: tuple[CredentialSource, ...] = ()
+    """Where the program looks for a login, in its own order; files are below `config_folder`."""
+    key_variable: str = ""
+    """The variable in which the program expects a key; empty where it depends on the provider."""
+    config_variable: str = ""
+    """The variable that moves the program's configuration folder; empty where none does."""
+    config_folder: str = ""
+    """That folder's usual place below HOME."""
+    resumes: bool = False
+    """The program can continue a session by its id."""
+    tested_version: ClassVar[str] = "0.0.0"
+    """The version that the project's tests drive."""
+    help_arguments: ClassVar[tuple[str, ...]] = ("--help",)
+    """What makes the program name the flags of a headless run."""
 
     def __init__(
         self,
@@ -84,20 +113,31 @@ class CliAgent(ABC):
         *,
         program: tuple[str, ...] = (),
         extra_args: tuple[str, ...] = (),
-        account: str = "default",
+        account: Account | None = None,
     ) -> None:
         self._context = context
         self._command = program or (self.program,)
         self._extra_args = extra_args
-        self._account = account
+        self._account = account or Account()
 
     @property
     def account(self) -> str:
         """Which login is used: part of the breaker's key."""
-        return self._account
+        return self._account.name
+
+    @property
+    def key(self) -> str:
+        """Its name in the order of a task: the agent's, or `agent/account` for a named account."""
+        return agent_key(self.name, self._account.name)
 
     def availability(self) -> Availability:
-        """Whether its program is on the caller's PATH; starts nothing."""
+        """Whether its account is in order and its program on the caller's PATH; starts nothing."""
+        problem = self._account.problem
+        if self._account.config_folder is not None and not self.folder_environment(Path()):
+            problem = f"{self.name} has no variable that moves its configuration folder"
+        if problem:
+            reason = f"account {self._account.name}: {problem}"
+            return Availability(usable=False, reason=reason, kind="misconfigured")
         found = shutil.which(self._command[0], path=self._context.env.get("PATH", ""))
         if found is None:
             return Availability(
@@ -105,23 +145,13 @@ class CliAgent(ABC):
             )
         return Availability(usable=True, reason=found)
 
-    def credential_mark(self) -> str:
-        """A digest that changes with the agent's credential; says nothing about it otherwise.
+    def credential(self) -> Credential | None:
+        """What the program would log in with, as far as can be seen; None: nothing was found."""
+        return self._credentials().used()
 
-        It covers the vendor's variables and the size and time of its login files, so that a new
-        key or a new login ends a breaker that an old one opened.
-        """
-        digest = hashlib.sha256()
-        for name in self.credential_names:
-            digest.update(f"{name}={self._context.env.get(name, '')}\0".encode())
-        home = Path(self._context.env.get("HOME", "/nonexistent"))
-        for file in self.credential_files:
-            try:
-                stat = (home / file).stat()
-            except OSError:
-                continue  # no login there
-            digest.update(f"{file}:{stat.st_size}:{stat.st_mtime_ns}\0".encode())
-        return digest.hexdigest()[:16]
+    def credential_mark(self) -> str:
+        """A digest that changes with the agent's credential; says nothing about it otherwise."""
+        return self._credentials().mark()
 
     def refuse(self, request: AgentRequest) -> Failure | None:
         """Why this agent can't take the request as typed; None if it can."""
@@ -133,6 +163,15 @@ class CliAgent(ABC):
                 blames_task=True,
             )
         return None
+
+    async def inspect(self) -> Inspection:
+        """Asks the program for its version and its flags; asks no model."""
+        return await inspect(
+            self._ask,
+            help_arguments=self.help_arguments,
+            used=[a for p in _PERMISSIONS for a in self.arguments(sample_request(p))],
+            tested_version=self.tested_version,
+        )
 
     @abstractmethod
     def permission_flags(self, permissions: Permissions) -> tuple[str, ...]:
@@ -152,7 +191,27 @@ class CliAgent(ABC):
 
     def stdin(self, request: AgentRequest) -> bytes:
         """What is written to the program's standard input."""
-        return request.prompt.encode("utf-8", errors="surrogatepass")
+        return self.message(request).encode("utf-8", errors="surrogatepass")
+
+    def message(self, request: AgentRequest) -> str:
+        """What the model is told: the prompt, or that the session's task is to be gone on with."""
+        if request.resume_session_id is None:
+            return request.prompt
+        return continuation(request.prompt)
+
+    def account_environment(self) -> Mapping[str, str]:
+        """Variables by which the program uses the account's own folder and key."""
+        found: dict[str, str] = {}
+        if self._account.config_folder is not None:
+            found |= self.folder_environment(self._account.config_folder)
+        variable = self._account.key_variable or self.key_variable
+        if self._account.key is not None and variable:
+            found[variable] = self._account.key
+        return found
+
+    def folder_environment(self, folder: Path) -> Mapping[str, str]:
+        """Variables by which the program keeps its configuration and login in `folder`."""
+        return {self.config_variable: str(folder)} if self.config_variable else {}
 
     async def run(
         self, request: AgentRequest, *, sink: OutputSink, notify: Callable[[RunNotice], None]
@@ -163,6 +222,25 @@ class CliAgent(ABC):
         """
         if (refusal := self.refuse(request)) is not None:
             return AgentResult(content=None, failure=refusal)
+        if request.resume_session_id is None or not self.resumes:
+            result, _ = await self._run_once(replace(request, resume_session_id=None), sink, notify)
+            return result
+        began_at = self._context.now()
+        result, session_refused = await self._run_once(request, sink, notify)
+        if not session_refused:
+            return result
+        # Stale, or locked by a run that is not quite dead: once, a session of its own.
+        notify(RunNotice("session_lost", f"session {request.resume_session_id} begins anew"))
+        used_s = (self._context.now() - began_at).total_seconds()
+        left_s = max(request.timeout_s - used_s, _MIN_RUN_S)
+        afresh = replace(request, resume_session_id=None, timeout_s=left_s)
+        result, _ = await self._run_once(afresh, sink, notify)
+        return result
+
+    async def _run_once(
+        self, request: AgentRequest, sink: OutputSink, notify: Callable[[RunNotice], None]
+    ) -> tuple[AgentResult, bool]:
+        """How one process ended, and whether it refused the session that it was to continue."""
         command = (*self._command, *self.arguments(request), *self._extra_args, *request.extra_args)
         reader = self.reader()
         try:
@@ -175,14 +253,21 @@ class CliAgent(ABC):
                     timeout_s=request.timeout_s,
                     idle_timeout_s=request.idle_timeout_s,
                 )
-                result = await self._run(spec, reader, sink, notify)
+                ended = await self._run(spec, reader, sink, notify)
         except SpawnError as error:
-            return AgentResult(content=None, failure=spawn_failure(error), command=command)
+            failed = AgentResult(content=None, failure=spawn_failure(error), command=command)
+            return failed, False
         except OSError as error:
             # No folder for its files: a full disk, say. The machine's trouble, not the agent's.
             failure = Failure(FailureKind.UNKNOWN, f"can't make its files: {error}", "start")
-            return AgentResult(content=None, failure=failure, command=command)
-        return replace(self._conclude(spec, result, reader), command=command)
+            return AgentResult(content=None, failure=failure, command=command), False
+        result = replace(self._conclude(spec, ended, reader), command=command)
+        refused = (
+            result.failure is not None
+            and request.resume_session_id is not None
+            and reader.refuses_session(_ending(ended))
+        )
+        return result, refused
 
     async def _run(
         self,
@@ -216,9 +301,11 @@ class CliAgent(ABC):
     def _conclude(
         self, spec: ProcessSpec, result: ProcessResult, reader: OutputReader
     ) -> AgentResult:
-        ending = Ending(result.exit_code, result.stdout.text, result.stderr.text)
+        context = self._context
         try:
-            concluded = reader.conclude(ending, now=self._context.now(), tz=self._context.tz)
+            concluded = reader.conclude(
+                _ending(result), now=context.now(), tz=context.tz, max_ahead=context.max_reset
+            )
         except Exception as error:  # noqa: BLE001 - nor more than the attempt
             _log.exception("the output of %s could not be read", self.name)
             failure = Failure(
@@ -240,8 +327,30 @@ class CliAgent(ABC):
             )
         return concluded
 
+    async def _ask(self, arguments: tuple[str, ...]) -> str:
+        """What the program prints for `arguments`, on both streams, in an empty folder."""
+        async with attempt_folder() as folder:
+            spec = ProcessSpec(
+                argv=(*self._command, *arguments),
+                env=self._environment(sample_request("read", token=folder.name), folder),
+                cwd=str(folder),
+                timeout_s=ASK_TIMEOUT_S,
+                idle_timeout_s=ASK_TIMEOUT_S,
+            )
+            result = await self._context.run_process(spec)
+        return f"{result.stdout.text}\n{result.stderr.text}"
+
+    def _credentials(self) -> Credentials:
+        home = Path(self._context.env.get("HOME", "/nonexistent"))
+        folder = self._account.config_folder or home / self.config_folder
+        return Credentials(
+            self.credentials, env=self._context.env, folder=folder, account=self._account
+        )
+
     def _environment(self, request: AgentRequest, tmpdir: Path) -> dict[str, str]:
-        caller = {n: v for n, v in self._context.env.items() if n not in self.env_withheld}
+        used = self.credential()
+        withheld = self.env_withheld.union(used.withheld if used else ())
+        caller = {n: v for n, v in self._context.env.items() if n not in withheld}
         return child_environment(
             caller,
             tmpdir=tmpdir,
@@ -249,5 +358,9 @@ class CliAgent(ABC):
             agent_names=self.env_names,
             agent_prefixes=self.env_prefixes,
             pass_names=(*self._context.pass_names, *request.env_names),
-            settings=self.settings(request),
+            settings={**self.account_environment(), **self.settings(request)},
         )
+
+
+def _ending(result: ProcessResult) -> Ending:
+    return Ending(result.exit_code, result.stdout.text, result.stderr.text)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from undaunted.agents.reset_times import MAX_AHEAD, find_reset
 from undaunted.failures import Failure, FailureKind
@@ -100,14 +100,26 @@ class RuleSet:
         specific: Rules that outrank the HTTP status.
         general: Rules for texts without a status, or with one that says nothing.
         statuses: What a status means to this agent, before `HTTP_STATUS_KINDS`.
+        lost_session: Pattern (case folded) of what the agent says when it can't continue a session:
+            there is none of that id, or another process has it. Empty matches nothing.
     """
 
     specific: Sequence[TextRule]
     general: Sequence[TextRule] = ()
     statuses: Mapping[int, FailureKind] = field(default_factory=dict)
+    lost_session: str = ""
+
+    def refuses_session(self, text: str) -> bool:
+        """Whether `text` says that a session can't be continued."""
+        return bool(self.lost_session and re.search(self.lost_session, text, re.IGNORECASE))
 
     def classify(
-        self, pieces: Iterable[Evidence], *, now: datetime, tz: tzinfo | None = None
+        self,
+        pieces: Iterable[Evidence],
+        *,
+        now: datetime,
+        tz: tzinfo | None = None,
+        max_ahead: timedelta = MAX_AHEAD,
     ) -> Failure | None:
         """The failure that the first telling piece of evidence stands for.
 
@@ -115,6 +127,7 @@ class RuleSet:
             pieces: The evidence, strongest first.
             now: When it was printed; aware.
             tz: The zone of times that name none; None is the machine's own.
+            max_ahead: Ends of limits further away than this are not believed.
 
         Returns:
             The failure, or None where no piece says anything known.
@@ -122,7 +135,8 @@ class RuleSet:
         for piece in pieces:
             kind, blames_task, why = self._kind(piece)
             if kind is not None:
-                return _failure(kind, piece, why, blames_task=blames_task, now=now, tz=tz)
+                resets_at = _resets_at(kind, piece, now=now, tz=tz, max_ahead=max_ahead)
+                return _failure(kind, piece, why, resets_at, blames_task=blames_task, now=now)
         return None
 
     def _kind(self, piece: Evidence) -> tuple[FailureKind | None, bool, str]:
@@ -145,20 +159,31 @@ class RuleSet:
         return known
 
 
+def _resets_at(
+    kind: FailureKind,
+    piece: Evidence,
+    *,
+    now: datetime,
+    tz: tzinfo | None,
+    max_ahead: timedelta,
+) -> datetime | None:
+    """When the limit ends of which `piece` speaks; None where it says nothing to be believed."""
+    if kind not in _LIMIT_KINDS:
+        return None
+    if piece.resets_at is not None and now <= piece.resets_at <= now + max_ahead:
+        return piece.resets_at
+    return find_reset(piece.text, now=now, tz=tz, max_ahead=max_ahead)
+
+
 def _failure(
     kind: FailureKind,
     piece: Evidence,
     why: str,
+    resets_at: datetime | None,
     *,
     blames_task: bool,
     now: datetime,
-    tz: tzinfo | None,
 ) -> Failure:
-    resets_at = piece.resets_at
-    if kind not in _LIMIT_KINDS:
-        resets_at = None
-    elif resets_at is None or not now <= resets_at <= now + MAX_AHEAD:
-        resets_at = find_reset(piece.text, now=now, tz=tz)
     return Failure(
         kind=kind,
         message=one_line(piece.text, _MESSAGE_MAX_CHARS) or str(kind),

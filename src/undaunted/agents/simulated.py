@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
+from undaunted.agents.account import Account
 from undaunted.agents.agent import AgentRequest, AgentResult, OutputSink, RunNotice
 from undaunted.agents.cli_agent import CliAgent, CliContext
 from undaunted.agents.reader import (
@@ -23,10 +24,11 @@ from undaunted.agents.reader import (
     as_text,
     whole_number,
 )
+from undaunted.agents.reset_times import MAX_AHEAD
 from undaunted.agents.rules import Evidence, RuleSet, one_line
 from undaunted.agents.simulated_script import Script, script_json
 from undaunted.failures import Failure, FailureKind
-from undaunted.tasks import PermissionDenial, Permissions, Usage
+from undaunted.tasks import DEFAULT_ACCOUNT, PermissionDenial, Permissions, Usage
 
 __all__ = ["SimulatedAgent", "SimulatedReader"]
 
@@ -58,11 +60,11 @@ class SimulatedAgent(CliAgent):
         context: CliContext,
         first: Script,
         *others: Script,
-        account: str = "simulated",
+        account: str = DEFAULT_ACCOUNT,
     ) -> None:
         # -I and -S: nothing of the caller's Python and no site-packages, which also starts fastest.
         program = (sys.executable, "-I", "-S", str(_CHILD))
-        super().__init__(context, program=program, account=account)
+        super().__init__(context, program=program, account=Account(name=account))
         self.name = name
         self.runs = 0
         self._scripts = (first, *others)
@@ -154,9 +156,16 @@ class SimulatedReader(OutputReader):
         """Nothing: there are no texts to interpret."""
         return ()
 
-    def conclude(self, ending: Ending, *, now: datetime, tz: tzinfo | None = None) -> AgentResult:
+    def conclude(
+        self,
+        ending: Ending,
+        *,
+        now: datetime,
+        tz: tzinfo | None = None,
+        max_ahead: timedelta = MAX_AHEAD,
+    ) -> AgentResult:
         """How the run ended: by the failure that the result states, else as for every agent."""
-        result = super().conclude(ending, now=now, tz=tz)
+        result = super().conclude(ending, now=now, tz=tz, max_ahead=max_ahead)
         if self._stated is None or result.failure is None:
             return result
         return replace(result, failure=_timed(self._stated, now))

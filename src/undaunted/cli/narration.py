@@ -25,6 +25,7 @@ from undaunted.events import (
     WaitStarted,
 )
 from undaunted.failures import Action
+from undaunted.tasks import agent_key
 
 __all__ = ["SHORT_ID_CHARS", "Narration"]
 
@@ -61,32 +62,53 @@ class Narration:
                 flags = " ".join(event.permission_flags)
                 told = f"{event.reason} · {event.permissions}" + (f": {flags}" if flags else "")
                 model = f" · model {event.model}" if event.model else ""
-                self._say(event, "▸", event.agent, told + model, "bold")
+                self._say(event, "▸", agent_key(event.agent, event.account), told + model, "bold")
             case AgentSkipped():
                 back = f" · back at {until(event.back_at, event.at)}" if event.back_at else ""
-                self._say(event, "-", event.agent, f"not tried: {event.reason}{back}", "dim")
+                self._say(
+                    event,
+                    "-",
+                    agent_key(event.agent, event.account),
+                    f"not tried: {event.reason}{back}",
+                    "dim",
+                )
             case SlotAwaited():
                 told = f"all {event.slots} slots are taken by other runs; waits for one"
-                self._say(event, "…", event.agent, told, "dim")
+                self._say(event, "…", agent_key(event.agent, event.account), told, "dim")
             case AttemptStarted():
                 told = f"attempt {event.attempt_of_agent} of {event.max_attempts}"
                 limit = format_duration(event.timeout_s)
-                self._say(event, "", event.agent, f"{told}, {limit} at most")
+                told += ", continues its session" if event.continues_session else ""
+                self._say(
+                    event, "", agent_key(event.agent, event.account), f"{told}, {limit} at most"
+                )
             case InnerRetryNoticed():
-                self._say(event, "↻", event.agent, f"retries by itself: {event.text}", "dim")
+                self._say(
+                    event,
+                    "↻",
+                    agent_key(event.agent, event.account),
+                    f"retries by itself: {event.text}",
+                    "dim",
+                )
             case AttemptFailed():
                 self._say_failed(event)
             case AttemptSucceeded():
                 took = format_duration(event.duration_s)
-                self._say(event, "✓", event.agent, f"answered after {took}", "green")
+                self._say(
+                    event,
+                    "✓",
+                    agent_key(event.agent, event.account),
+                    f"answered after {took}",
+                    "green",
+                )
             case RetryScheduled():
                 told = f"again at {until(event.until, event.at)}: {event.reason}"
-                self._say(event, "↻", event.agent, told)
+                self._say(event, "↻", agent_key(event.agent, event.account), told)
             case BreakerOpened():
                 self._say_opened(event)
             case WaitStarted():
                 told = f"every agent is out; waits for it until {until(event.until, event.at)}"
-                self._say(event, "…", event.agent, told, "yellow")
+                self._say(event, "…", agent_key(event.agent, event.account), told, "yellow")
             case _:
                 pass  # how the task ended
 
@@ -94,15 +116,22 @@ class Narration:
         # What follows comes before what was said: a terminal cuts long lines at their end.
         took, follows = format_duration(event.duration_s), _CONSEQUENCES.get(Action(event.action))
         told = f"{event.kind} after {took} → {follows}: {event.message}"
-        self._say(event, "✗", event.agent, told, "yellow" if event.severity == "warning" else "red")
+        self._say(
+            event,
+            "✗",
+            agent_key(event.agent, event.account),
+            told,
+            "yellow" if event.severity == "warning" else "red",
+        )
 
     def _say_opened(self, event: BreakerOpened) -> None:
         if event.until is None:
-            how_long = f"until `undaunted agents reset {event.agent}`"
+            key = agent_key(event.agent, event.account)
+            how_long = f"until `undaunted agents reset {key}`"
         else:
             how_long = f"until {until(event.until, event.at)}"
         told = f"circuit breaker open {how_long}: {event.reason}"
-        self._say(event, "!", event.agent, told, "yellow")
+        self._say(event, "!", agent_key(event.agent, event.account), told, "yellow")
 
     def _say(self, event: Event, mark: str, agent: str, told: str, style: str = "") -> None:
         """One line: the time, a mark, the agent, and what happened."""

@@ -25,7 +25,7 @@ from undaunted.config import Configuration
 from undaunted.errors import AnswerNotRecordedError, NotFoundError
 from undaunted.events import AgentSkipped, Event
 from undaunted.task_object import task_object
-from undaunted.tasks import Task, TaskRecord
+from undaunted.tasks import Task, TaskRecord, agent_key
 
 if TYPE_CHECKING:
     from undaunted.service import Service  # brings the database with it
@@ -93,7 +93,9 @@ class _Run:
                 emit=self._listen,
             ) as service,
         ):
-            known = {report.name for report in await service.agents()}
+            known = {
+                name for report in await service.agents() for name in (report.name, report.key)
+            }
             task = request.task(
                 prompt, self._configuration.settings, known=known, env=self._doors.env
             )
@@ -139,7 +141,7 @@ class _Run:
             except StdoutError as error:
                 self._unprinted = error  # the task goes on; it is told at the end
         if isinstance(event, AgentSkipped):
-            self._passed_over[event.agent] = event.reason
+            self._passed_over[agent_key(event.agent, event.account)] = event.reason
         self._narration(event)
 
     def _deliver(self, record: TaskRecord) -> None:

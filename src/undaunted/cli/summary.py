@@ -75,10 +75,10 @@ def money(cost_usd: float) -> str:
 
 def _told_by_agent(record: TaskRecord, passed_over: Mapping[str, str]) -> list[str]:
     """A line an agent: how often it was tried and how that failed last, or why it was not."""
-    last: dict[str, Attempt] = {a.agent: a for a in record.attempts}
+    last: dict[str, Attempt] = {a.agent_key: a for a in record.attempts}
     lines: dict[str, str] = {}
     for name, attempt in last.items():
-        tries = _counted(sum(1 for a in record.attempts if a.agent == name), "attempt")
+        tries = _counted(sum(1 for a in record.attempts if a.agent_key == name), "attempt")
         said = one_line(attempt.message or "", _MESSAGE_MAX_CHARS)
         lines[name] = f"{tries}, {attempt.kind or attempt.outcome}: {said}"
     for name, reason in passed_over.items():

@@ -67,8 +67,8 @@ class HealthStore:
             for name in _FIELDS:
                 setattr(stored, name, getattr(row, name))
 
-    async def delete_health(self, agent: str | None = None) -> int:
-        """Forgets the rows of `agent`, or of all agents, and returns how many there were.
+    async def delete_health(self, agent: str | None = None, account: str | None = None) -> int:
+        """Forgets the rows of `agent`, or of one login, or all, and returns how many there were.
 
         Raises:
             StoreError: The file can't be written.
@@ -76,6 +76,8 @@ class HealthStore:
         doomed = delete(AgentHealthModel).returning(AgentHealthModel.agent)
         if agent is not None:
             doomed = doomed.where(AgentHealthModel.agent == agent)
+        if account is not None:
+            doomed = doomed.where(AgentHealthModel.account == account)
         async with self._database.write() as session:
             return len((await session.scalars(doomed)).all())
 

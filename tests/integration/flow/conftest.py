@@ -89,8 +89,8 @@ def make_world(tmp_path: Path, request: pytest.FixtureRequest) -> MakeWorld:
         request.addfinalizer(lambda: shutil.rmtree(data))
         async with await Store.open(data, clock_now=clock.now) as store:
             service = compose(
-                agents={agent.name: agent for agent in agents},
-                order=tuple(agent.name for agent in agents),
+                agents={agent.key: agent for agent in agents},
+                order=tuple(dict.fromkeys(agent.name for agent in agents)),
                 store=HeldStore(store, clock),  # type: ignore[arg-type]
                 settings=settings or Settings(),
                 clock=clock,

@@ -7,9 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from undaunted.agents.agent import AgentRequest, AgentResult, Availability, OutputSink, RunNotice
+from undaunted.agents.agent import (
+    AgentRequest,
+    AgentResult,
+    Availability,
+    Inspection,
+    OutputSink,
+    RunNotice,
+)
 from undaunted.failures import Failure, FailureKind
-from undaunted.tasks import Permissions, Usage
+from undaunted.tasks import Permissions, Usage, agent_key
 from undaunted.testing import FakeClock
 
 K = FailureKind
@@ -48,6 +55,18 @@ class ScriptedAgent:
     requests: list[AgentRequest] = field(default_factory=list)
     running: int = 0
     most_running: int = 0
+
+    resumes: bool = True
+
+    @property
+    def key(self) -> str:
+        return agent_key(self.name, self.account)
+
+    def credential(self) -> None:
+        return None
+
+    async def inspect(self) -> Inspection:
+        return Inspection("1.0.0", "1.0.0", "tested")
 
     def availability(self) -> Availability:
         return Availability(self.usable, "here" if self.usable else "not on PATH")

@@ -41,6 +41,7 @@ class Process:
             failure_threshold=2,
             open_s=60,
             new_id=lambda: f"{name}-{next(ids)}",
+            uniform=lambda: 0.0,
         )
 
     async def admit(self) -> Admission:

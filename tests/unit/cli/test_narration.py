@@ -47,7 +47,7 @@ def _failed(action: str, message: str = "Overloaded") -> AttemptFailed:
 
 def _opened(until: datetime | None) -> BreakerOpened:
     return BreakerOpened(
-        at=AT, task_id=ID, agent="claude", account="", model=None, reason="auth", until=until
+        at=AT, task_id=ID, agent="claude", account="default", model=None, reason="auth", until=until
     )
 
 
