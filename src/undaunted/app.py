@@ -6,52 +6,48 @@ import os
 import random
 import re
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
-from datetime import datetime
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from platformdirs import user_config_path, user_data_path
 
+from undaunted.agents.account import Account
 from undaunted.agents.agent import Agent
-from undaunted.agents.claude import ClaudeAgent
-from undaunted.agents.claude_output import ClaudeReader
-from undaunted.agents.cli_agent import CliAgent, CliContext
+from undaunted.agents.cli_agent import CliContext
 from undaunted.agents.environment import check_depth
-from undaunted.agents.gemini import GeminiAgent
-from undaunted.agents.gemini_output import GeminiReader
-from undaunted.agents.process import run_process
+from undaunted.agents.process import GuardedRunner
 from undaunted.agents.reader import OutputReader
-from undaunted.agents.simulated import SimulatedReader
-from undaunted.config import AgentSettings, Configuration, Settings, load_configuration
+from undaunted.config import Configuration, Settings, load_configuration
 from undaunted.errors import ConfigurationError
 from undaunted.events import Listener
 from undaunted.health import Health
 from undaunted.narrator import Narrator
 from undaunted.redaction import Redactor
+from undaunted.rehearsal.faults import Fault, FaultError
+from undaunted.rehearsal.homes import AGENTS_WITH_HOMES
 from undaunted.rehearsal.personas import rehearsal_agents
 from undaunted.resilience.clock import Clock, SystemClock
+from undaunted.roster import Keys, agent_of, key_variables, logins, readers
 from undaunted.slots import AgentSlots
+from undaunted.tasks import split_key
 
 if TYPE_CHECKING:
     # What stands on the database is imported where it is put together: loading SQLAlchemy takes
     # longer than all the rest, and `--help`, `explain` and `config` do without it.
+    from undaunted.key_service import KeyService
     from undaunted.service import Service
+    from undaunted.store.master_key import MasterKeySource
     from undaunted.store.store import Store
 
 __all__ = ["DATA_FOLDER_VARIABLE", "App", "compose", "main"]
 
 DATA_FOLDER_VARIABLE = "UNDAUNTED_DATA_DIR"
 CONFIG_FOLDER_VARIABLE = "UNDAUNTED_CONFIG_DIR"
-
-_AGENTS: dict[str, type[CliAgent]] = {"claude": ClaudeAgent, "gemini": GeminiAgent}
-_READERS: dict[str, Callable[[], OutputReader]] = {
-    "claude": ClaudeReader,
-    "gemini": GeminiReader,
-    "simulated": SimulatedReader,
-}
 
 # Variables whose values are secrets by their name, whoever they belong to.
 _SECRET_NAME = re.compile(
@@ -78,7 +74,6 @@ class App:
         new_id: Callable[[], str] = lambda: str(uuid4()),
     ) -> None:
         self.env = env
-        self.readers: Mapping[str, Callable[[], OutputReader]] = _READERS
         self._clock = clock or SystemClock()
         self._uniform = uniform
         self._new_id = new_id
@@ -101,6 +96,10 @@ class App:
         named = self.env.get(CONFIG_FOLDER_VARIABLE)
         return _folder(CONFIG_FOLDER_VARIABLE, named) if named else user_config_path("undaunted")
 
+    def readers(self, settings: Settings) -> Mapping[str, Callable[[], OutputReader]]:
+        """How each known agent's output is read, by the agent's name."""
+        return readers(settings)
+
     def configuration(self, cwd: Path, flags: Mapping[str, object]) -> Configuration:
         """The settings in force for a command run in `cwd`; see `load_configuration`."""
         folder = self.config_folder()
@@ -118,35 +117,113 @@ class App:
 
         folder = self.data_folder() / "rehearsal" if rehearsal else self.data_folder()
         settings = configuration.settings
-        context = CliContext(
-            env=self.env,
-            data_folder=folder,
-            run_process=run_process,
-            now=self._clock.now,
-            pass_names=settings.env.pass_,
-        )
-        agents: Mapping[str, Agent]
-        if rehearsal:
-            agents = {agent.name: agent for agent in rehearsal_agents(context)}
-            order = tuple(agents)
-        else:
-            order = settings.order
-            agents = {n: _agent(n, settings, context) for n in dict.fromkeys((*order, *_AGENTS))}
-        async with await Store.open(folder, clock_now=self._clock.now) as store:
+        async with (
+            self._context(settings, folder) as context,
+            await Store.open(folder, clock_now=self._clock.now) as store,
+        ):
+            secrets = [v for n, v in self.env.items() if _SECRET_NAME.search(n)]
+            agents: Sequence[Agent]
             if rehearsal:
+                agents = rehearsal_agents(context)
+                order = tuple(agent.key for agent in agents)
                 await store.delete_health()
-            yield compose(
-                agents=agents,
-                order=order,
-                store=store,
-                settings=settings,
-                clock=self._clock,
-                uniform=self._uniform,
-                new_id=self._new_id,
-                emit=emit,
-                redactor=Redactor(v for n, v in self.env.items() if _SECRET_NAME.search(n)),
-                may_run=lambda: check_depth(self.env),
+            else:
+                keys = await _stored_keys(store, self._master_key_source())
+                agents = tuple(logins(settings, context, keys))
+                order = settings.order
+                secrets += [key for _, key in keys.values.values()]
+            yield self._compose(
+                agents, order, store, settings, emit=emit, redactor=Redactor(secrets)
             )
+
+    @asynccontextmanager
+    async def keys(self) -> AsyncGenerator[KeyService]:
+        """The stored keys; needs neither agents nor a master key."""
+        # See TYPE_CHECKING above.
+        from undaunted.key_service import KeyService  # noqa: PLC0415
+        from undaunted.store.store import Store  # noqa: PLC0415
+
+        variables = key_variables(self.configuration(Path.cwd(), {}).settings)
+        async with await Store.open(self.data_folder(), clock_now=self._clock.now) as store:
+            yield KeyService(store, self._master_key_source(), variables=variables)
+
+    @asynccontextmanager
+    async def rehearse(
+        self, configuration: Configuration, faults: Mapping[str, str], *, emit: Listener
+    ) -> AsyncGenerator[Service]:
+        """The person's own programs on model APIs that fail; see `Doors.rehearse`."""
+        from undaunted.rehearsal.stage import rehearsing  # noqa: PLC0415 - brings a web server
+        from undaunted.store.store import Store  # noqa: PLC0415 - see TYPE_CHECKING above
+
+        settings = configuration.settings.model_copy(update={"accounts": {}})
+        wanted = _faults(faults)
+        others = (split_key(key)[0] for key in settings.order)
+        homes = (n for n in others if n in AGENTS_WITH_HOMES)
+        names = tuple(dict.fromkeys((*wanted, *homes)))
+        kept = self.data_folder() / "rehearsal"
+        kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=kept, prefix="own-", ignore_cleanup_errors=True) as folder:
+            place = Path(folder)
+            async with AsyncExitStack() as stack:
+                context = await stack.enter_async_context(self._context(settings, place))
+                stage = rehearsing(
+                    names,
+                    wanted,
+                    context=context,
+                    make_agent=lambda name, world: agent_of(name, settings, world, Account()),
+                    homes=place / "homes",
+                    cache=kept / "cache",
+                )
+                agents = await stack.enter_async_context(stage)
+                opened = await Store.open(place, clock_now=self._clock.now)
+                store = await stack.enter_async_context(opened)
+                yield self._compose(agents, names, store, settings, emit=emit, redactor=Redactor())
+
+    @asynccontextmanager
+    async def _context(self, settings: Settings, folder: Path) -> AsyncGenerator[CliContext]:
+        """What the world gives to the agents; its processes have a guard while it is open."""
+        runner = GuardedRunner()
+        try:
+            yield CliContext(
+                env=self.env,
+                data_folder=folder,
+                run_process=runner,
+                now=self._clock.now,
+                pass_names=settings.env.pass_,
+                max_reset=timedelta(seconds=settings.max_reset),
+            )
+        finally:
+            await runner.aclose()
+
+    def _compose(
+        self,
+        agents: Sequence[Agent],
+        order: tuple[str, ...],
+        store: Store,
+        settings: Settings,
+        *,
+        emit: Listener,
+        redactor: Redactor,
+    ) -> Service:
+        return compose(
+            agents={agent.key: agent for agent in agents},
+            order=order,
+            store=store,
+            settings=settings,
+            clock=self._clock,
+            uniform=self._uniform,
+            new_id=self._new_id,
+            emit=emit,
+            redactor=redactor,
+            may_run=lambda: check_depth(self.env),
+        )
+
+    def _master_key_source(self) -> MasterKeySource:
+        from undaunted.store.master_key import MasterKeySource  # noqa: PLC0415 - see above
+
+        return MasterKeySource(
+            self.env, config_folder=self.config_folder(), data_folder=self.data_folder()
+        )
 
 
 def compose(
@@ -166,7 +243,7 @@ def compose(
     """A service of these parts.
 
     Args:
-        agents: All there are, by name.
+        agents: Every login of every agent, by `Agent.key`.
         order: Those that are tried when a task names none, first to last.
         store: Where everything is kept.
         settings: The settings in force.
@@ -183,7 +260,6 @@ def compose(
     from undaunted.orchestrator import FlowSettings, Orchestrator  # noqa: PLC0415
     from undaunted.service import Service  # noqa: PLC0415
 
-    models = {n: settings.agents.get(n, AgentSettings()).model for n in agents}
     narrator = Narrator(emit)
     health = Health(
         store,
@@ -191,6 +267,7 @@ def compose(
         failure_threshold=settings.breaker_failures,
         open_s=settings.breaker_open,
         new_id=new_id,
+        uniform=uniform,
     )
     orchestrator = Orchestrator(
         agents=agents,
@@ -198,14 +275,19 @@ def compose(
         health=health,
         slots=AgentSlots(store.folder / "slots", clock=clock),
         attempts=AttemptRunner(
-            store=store, clock=clock, new_id=new_id, redactor=redactor, narrator=narrator
+            store=store,
+            clock=clock,
+            new_id=new_id,
+            redactor=redactor,
+            narrator=narrator,
+            resume=settings.resume,
         ),
         settings=FlowSettings(
             order=order,
             retry_base_s=settings.retry_base,
             retry_max_s=settings.retry_max,
             slots_of=settings.slots_of,
-            model_of=models.get,
+            model_of=settings.model_of,
             max_switches=max_switches,
         ),
         clock=clock,
@@ -218,7 +300,7 @@ def compose(
         health=health,
         agents=agents,
         order=order,
-        models=models,
+        model_of=settings.model_of,
         clock=clock,
         may_run=may_run,
     )
@@ -231,11 +313,25 @@ def _folder(variable: str, named: str) -> Path:
         raise ConfigurationError(f"{variable} = {named}: {error}") from error
 
 
-def _agent(name: str, settings: Settings, context: CliContext) -> Agent:
-    if name not in _AGENTS:
-        raise ConfigurationError(f"no agent {name!r}; known are {', '.join(_AGENTS)}")
-    own = settings.agents.get(name, AgentSettings())
-    return _AGENTS[name](context, program=own.command, extra_args=own.args)
+async def _stored_keys(store: Store, source: MasterKeySource) -> Keys:
+    """The keys of the store; without the right master key, why there are none."""
+    # See TYPE_CHECKING above.
+    from undaunted.store.master_key import MasterKeyError  # noqa: PLC0415
+
+    try:
+        stored = await store.stored_keys(source)
+    except MasterKeyError as error:
+        # Only the logins with a stored key are out of order; everything else goes on.
+        rows = await store.key_rows()
+        return Keys(unreadable={(row.agent, row.account): str(error) for row in rows})
+    return Keys({whose: (key.variable, key.value) for whose, key in stored.items()})
+
+
+def _faults(written: Mapping[str, str]) -> dict[str, Fault]:
+    try:
+        return {agent: Fault.parse(text) for agent, text in written.items()}
+    except FaultError as error:
+        raise ConfigurationError(f"--fault: {error}") from error
 
 
 def main() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from undaunted.agents.agent import Agent
+from undaunted.checkup import Checkup
 from undaunted.course import model_for
 from undaunted.errors import ConfigurationError, InvalidTaskError, NotFoundError
 from undaunted.health import AgentHealth, Health
@@ -22,6 +24,10 @@ __all__ = ["PROMPT_MAX_CHARS", "AgentReport", "PlanStep", "Service"]
 
 # Ten times what is promised to work; a longer text is a file's content, and belongs in a file.
 PROMPT_MAX_CHARS = 3_000_000
+
+# What costs least: a word in, a word out.
+_PROBE = "Answer with the one word: ready"
+_PROBE_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +205,53 @@ class Service:
         self._known(key)
         agent, account = split_key(key)
         return await self._health.reset(agent, account if "/" in key else None)
+
+    async def check_up(
+        self, keys: Sequence[str] = (), *, probe_in: Path | None = None
+    ) -> list[Checkup]:
+        """Looks at logins of agents: where, which version, which credential, how they fare.
+
+        Args:
+            keys: Agents, or logins (`agent/account`); none are all.
+            probe_in: An empty folder: each agent that is ready is asked for one word there. That
+                costs a request. None asks no model.
+
+        Raises:
+            NotFoundError: There is no such agent.
+        """
+        for key in keys:
+            self._known(key)
+        logins = logins_of(keys, self._agents) if keys else tuple(self._agents)
+        report = await self.agents()
+        return await asyncio.gather(*(self._check_up(key, report, probe_in) for key in logins))
+
+    async def _check_up(
+        self, key: str, report: Sequence[AgentReport], probe_in: Path | None
+    ) -> Checkup:
+        agent = self._agents[key]
+        model = self._model_of(agent.name, agent.account)
+        found = Checkup(
+            key=key,
+            availability=agent.availability(),
+            credential=agent.credential(),
+            health=next(r.health for r in report if (r.key, r.model) == (key, model)),
+        )
+        if not found.availability.usable:
+            return found
+        found = replace(found, inspection=await agent.inspect())
+        if probe_in is None or not found.may_be_asked:
+            return found
+        self._may_run()
+        probe = Task(
+            prompt=_PROBE,
+            cwd=str(probe_in),
+            permissions="read",
+            agents=(key,),
+            attempts=1,
+            timeout_s=_PROBE_TIMEOUT_S,
+            deadline_s=_PROBE_TIMEOUT_S,
+        )
+        return replace(found, probe=await self._orchestrator.run(probe))
 
     async def sweep(self) -> list[TaskRecord]:
         """Fails the tasks whose process died, and returns them."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import typer
 
 from undaunted.agents.reader import OutputReader
-from undaunted.config import Configuration
+from undaunted.config import Configuration, Settings
 from undaunted.events import Listener
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ class Doors(Protocol):
         """The caller's environment."""
         ...
 
-    @property
-    def readers(self) -> Mapping[str, Callable[[], OutputReader]]:
+    def readers(self, settings: Settings) -> Mapping[str, Callable[[], OutputReader]]:
         """How each known agent's output is read, by the agent's name."""
         ...
 
@@ -67,6 +66,21 @@ class Doors(Protocol):
         Raises:
             StoreError: The store can't be used.
             ConfigurationError: The configuration names an agent that there is not.
+        """
+        ...
+
+    def rehearse(
+        self, configuration: Configuration, faults: Mapping[str, str], *, emit: Listener
+    ) -> AbstractAsyncContextManager[Service]:
+        """The service with the person's own programs on model APIs that fail, on a passing store.
+
+        Args:
+            configuration: The settings in force.
+            faults: What goes wrong, by agent; these agents come first.
+            emit: Gets the events.
+
+        Raises:
+            ConfigurationError: A fault or an agent is unknown.
         """
         ...
 

@@ -50,7 +50,7 @@ def explain(
     """
     doors = doors_of(context)
     settings = doors.configuration(Path.cwd(), {}).settings
-    reference = Reference(doors.readers, settings.retry_max, doors.now())
+    reference = Reference(doors.readers(settings), settings.retry_max, doors.now())
     if jsonl is not None:
         if (agent, exit_code, stdout, stderr) != (None, None, None, None):
             raise ConfigurationError("--jsonl stands alone: each line says all there is to say")

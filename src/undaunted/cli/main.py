@@ -12,11 +12,14 @@ import typer
 from undaunted import __version__
 from undaunted.cli.agents import agents_commands
 from undaunted.cli.config import config_commands
+from undaunted.cli.doctor import doctor
 from undaunted.cli.doors import Doors
 from undaunted.cli.exit_codes import ExitCode, of_error, of_signal
 from undaunted.cli.explain import explain
 from undaunted.cli.interruption import SignalledError
+from undaunted.cli.keys import keys_commands
 from undaunted.cli.plain_text import plain
+from undaunted.cli.rehearse import rehearse
 from undaunted.cli.run import EPILOG, run
 from undaunted.cli.show import show
 from undaunted.cli.standard_streams import open_missing, silence
@@ -147,6 +150,9 @@ def _commands() -> typer.Typer:
     commands.command()(tasks)
     commands.command()(show)
     commands.command()(explain)
+    commands.command()(doctor)
+    commands.command()(rehearse)
+    commands.add_typer(keys_commands(), name="keys")
     commands.add_typer(config_commands(), name="config")
     return commands
 

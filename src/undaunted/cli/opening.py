@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ async def open_service(
     terminal: Terminal,
     *,
     rehearsal: bool = False,
+    faults: Mapping[str, str] | None = None,
     emit: Listener | None = None,
 ) -> AsyncGenerator[Service]:
     """The service; settings that were ignored and tasks whose process died are told first.
@@ -34,11 +35,18 @@ async def open_service(
         configuration: The settings in force.
         terminal: Where it is told.
         rehearsal: The store of the rehearsals instead of the person's.
+        faults: The real programs on model APIs that fail so, by agent; None is the real models.
         emit: Gets the events of tasks that are run.
     """
     for warning in configuration.warnings:
         terminal.note(f"! {warning}", "yellow")
-    async with doors.service(configuration, emit=emit or _ignore, rehearsal=rehearsal) as service:
+    listener = emit or _ignore
+    opened = (
+        doors.service(configuration, emit=listener, rehearsal=rehearsal)
+        if faults is None
+        else doors.rehearse(configuration, faults, emit=listener)
+    )
+    async with opened as service:
         for record in await service.sweep():
             terminal.note(
                 f"! task {record.task.id} was interrupted: its process ended before it did "

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -47,9 +48,21 @@ def execute(
     output: Path | None,
     quiet: bool,
     plan: bool,
-    rehearsal: bool,
+    rehearsal: bool = False,
+    faults: Mapping[str, str] | None = None,
 ) -> int:
     """Runs the task of `request`, or says what would be done, and returns the exit status.
+
+    Args:
+        doors: The product.
+        request: What was asked for.
+        form: What is printed.
+        output: The file that the answer goes to; None is stdout.
+        quiet: Tell errors only.
+        plan: Say which agents would be tried, and run nothing.
+        rehearsal: Simulated agents.
+        faults: How the agents' models fail, by agent: the real programs on the rehearsal's model
+            API. None is the real models.
 
     Raises:
         UndauntedError: The task was not accepted.
@@ -58,7 +71,7 @@ def execute(
     file = AnswerFile(output) if output is not None else None
     prompt = read_prompt(request.prompt)
     run = _Run(doors, configuration, form, file, Terminal(quiet=quiet))
-    return asyncio.run(run.go(request, prompt, plan=plan, rehearsal=rehearsal))
+    return asyncio.run(run.go(request, prompt, plan=plan, rehearsal=rehearsal, faults=faults))
 
 
 class _Run:
@@ -81,7 +94,15 @@ class _Run:
         self._passed_over: dict[str, str] = {}
         self._unprinted: StdoutError | None = None
 
-    async def go(self, request: RunRequest, prompt: str, *, plan: bool, rehearsal: bool) -> int:
+    async def go(
+        self,
+        request: RunRequest,
+        prompt: str,
+        *,
+        plan: bool,
+        rehearsal: bool,
+        faults: Mapping[str, str] | None,
+    ) -> int:
         """Runs the task; returns the exit status."""
         async with (
             Interruption(self._tell_signal) as interruption,
@@ -90,6 +111,7 @@ class _Run:
                 self._configuration,
                 self._terminal,
                 rehearsal=rehearsal,
+                faults=faults,
                 emit=self._listen,
             ) as service,
         ):
@@ -115,7 +137,7 @@ class _Run:
             raise self._unprinted
         self._deliver(record)
         tell_end(self._terminal, record, code, passed_over=self._passed_over, now=self._doors.now())
-        if rehearsal and self._form == "answer":
+        if (rehearsal or faults is not None) and self._form == "answer":
             self._terminal.note(
                 "\nThat was a rehearsal. With real agents, which cost what they cost:\n"
                 f"  {_real_command(prompt)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -22,17 +23,15 @@ class ToolCall:
     """A step of the script: the model asks the agent to use a tool.
 
     Attributes:
-        name_candidates: The tool's name in each agent that is expected; the first one that the
-            request offers is called.
-        input: The call's arguments, which all the candidates must understand.
+        inputs: The call's arguments by the name that the tool has in each agent that is expected;
+            the first tool that the request offers is called.
     """
 
-    name_candidates: tuple[str, ...]
-    input: Mapping[str, object]
+    inputs: Mapping[str, Mapping[str, object]]
 
     def name_among(self, offered: Collection[str]) -> str | None:
-        """The candidate to call, given the names that the request offers; None if it has none."""
-        return next((name for name in self.name_candidates if name in offered), None)
+        """The tool to call, given the names that the request offers; None if it has none."""
+        return next((name for name in self.inputs if name in offered), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +65,36 @@ class Answer:
             step = self.steps[tool_results]
             name = step.name_among(offered_tools)
             if name is not None:
-                return Turn(tool_name=name, tool_input=step.input)
+                return Turn(tool_name=name, tool_input=step.inputs[name])
         return Turn(text=self.text)
 
 
 def write_file(path: str, content: str) -> ToolCall:
-    """A step that writes `content` to `path` (absolute), for Claude Code and Gemini CLI."""
-    return ToolCall(("Write", "write_file"), {"file_path": path, "content": content})
+    """A step that writes `content` to the new file `path` (absolute).
+
+    Codex has no tool for it that takes JSON, and is asked for a shell command.
+    """
+    by_file_path = {"file_path": path, "content": content}
+    command = f"printf %s {shlex.quote(content)} > {shlex.quote(path)}"
+    return ToolCall(
+        {
+            "Write": by_file_path,  # Claude Code
+            "write_file": by_file_path,  # Gemini CLI
+            "create": {"path": path, "file_text": content},  # Copilot CLI
+            "write": {"filePath": path, "content": content},  # opencode
+            "exec_command": {"cmd": command},  # Codex
+        }
+    )
 
 
 def shell(command: str) -> ToolCall:
-    """A step that runs `command` in the agent's shell, for Claude Code and Gemini CLI."""
+    """A step that runs `command` in the agent's shell."""
+    described = {"command": command, "description": "A step of the rehearsal"}
     return ToolCall(
-        ("Bash", "run_shell_command"),
-        {"command": command, "description": "A step of the rehearsal"},
+        {
+            "Bash": described,  # Claude Code
+            "run_shell_command": described,  # Gemini CLI
+            "bash": described,  # Copilot CLI, opencode
+            "exec_command": {"cmd": command},  # Codex
+        }
     )

@@ -7,7 +7,7 @@ was seen to send and to accept.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from pydantic import BaseModel, ValidationError
@@ -16,6 +16,7 @@ from undaunted.rehearsal.answers import Turn
 from undaunted.rehearsal.faults import Fault, FaultName
 from undaunted.rehearsal.wire import (
     ErrorReply,
+    Message,
     ModelRequest,
     UnreadableRequestError,
     estimate_tokens,
@@ -37,6 +38,11 @@ __all__ = [
 class _Block(BaseModel):
     type: str
     text: str = ""
+    content: str | list[_Block] = []
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return _texts(self.content)
 
 
 class _Message(BaseModel):
@@ -45,15 +51,27 @@ class _Message(BaseModel):
 
     @property
     def texts(self) -> tuple[str, ...]:
-        if isinstance(self.content, str):
-            return (self.content,)
-        return tuple(block.text for block in self.content if block.type == "text")
+        return _texts(self.content)
 
     @property
-    def tool_results(self) -> int:
+    def tool_results(self) -> list[_Block]:
         if isinstance(self.content, str):
-            return 0
-        return sum(block.type == "tool_result" for block in self.content)
+            return []
+        return [block for block in self.content if block.type == "tool_result"]
+
+    @property
+    def said(self) -> Iterator[Message]:
+        for result in self.tool_results:
+            yield Message("tool", "\n".join(result.texts))
+        match self.role:
+            case "user" | "assistant" as role if self.texts:
+                yield Message(role, "\n".join(self.texts))
+
+
+def _texts(content: str | list[_Block]) -> tuple[str, ...]:
+    if isinstance(content, str):
+        return (content,)
+    return tuple(block.text for block in content if block.type == "text")
 
 
 class _Tool(BaseModel):
@@ -77,7 +95,18 @@ _ERRORS: dict[FaultName, tuple[str, str]] = {
         "invalid_request_error",
         "prompt is too long: 214512 tokens > 200000 maximum",
     ),
+    FaultName.CREDIT_SPENT: (
+        "invalid_request_error",
+        (
+            "Your credit balance is too low to access the Anthropic API. Please go to Plans &"
+            " Billing to upgrade or purchase credits."
+        ),
+    ),
     FaultName.INVALID_KEY: ("invalid_request_error", "API key not valid"),
+    FaultName.POLICY_VIOLATED: (
+        "invalid_request_error",
+        "Output blocked by content filtering policy",
+    ),
     FaultName.UNAUTHORIZED: ("authentication_error", "invalid x-api-key"),
     FaultName.PAYMENT_REQUIRED: (
         "billing_error",
@@ -96,6 +125,10 @@ _ERRORS: dict[FaultName, tuple[str, str]] = {
             "This request would exceed your organization's rate limit of 30,000 input tokens"
             " per minute."
         ),
+    ),
+    FaultName.PLAN_LIMIT_REACHED: (
+        "rate_limit_error",
+        "This request would exceed your account's rate limit. Please try again later.",
     ),
     FaultName.QUOTA_EXHAUSTED: (
         "rate_limit_error",
@@ -125,8 +158,9 @@ def read(path_params: Mapping[str, str], body: bytes) -> ModelRequest:  # noqa: 
         model=request.model,
         stream=request.stream,
         prompt_parts=spoken[-1] if spoken else (),
+        messages=tuple(said for m in request.messages for said in m.said),
         tool_names=tuple(tool.name for tool in request.tools),
-        tool_results=sum(m.tool_results for m in request.messages),
+        tool_results=sum(len(m.tool_results) for m in request.messages),
         input_tokens=estimate_tokens(len(body)),
     )
 
@@ -142,6 +176,8 @@ def error(fault: Fault, number: int, now: datetime) -> ErrorReply:
     headers = {"request-id": _request_id(number)}
     if fault.retry_after_s is not None:
         headers["retry-after"] = str(fault.retry_after_s)
+    if fault.name is FaultName.PLAN_LIMIT_REACHED:
+        headers |= _plan_headers(now.timestamp() + fault.plan_returns_after_s)
     text = text.format(regain=f"{next_month(now):%Y-%m-%d}")
     return ErrorReply(_error_body(kind, text, _request_id(number)), headers)
 
@@ -232,6 +268,16 @@ def _stop_reason(turn: Turn) -> str:
 
 def _output_tokens(turn: Turn) -> int:
     return estimate_tokens(len(turn.text or json.dumps(turn.tool_input)))
+
+
+def _plan_headers(resets_at: float) -> dict[str, str]:
+    """What says that a subscription's window is used up; with an API key nobody reads it."""
+    prefix = "anthropic-ratelimit-unified"
+    return {
+        f"{prefix}-status": "rejected",
+        f"{prefix}-reset": f"{resets_at:.0f}",
+        f"{prefix}-representative-claim": "five_hour",
+    }
 
 
 def _error_body(kind: str, text: str, request_id: str) -> dict[str, object]:

@@ -7,6 +7,8 @@ The grammar, where N is a count of requests and brackets mean "may be left out":
             | status ";retry-after=" SECONDS   a name that begins with a status, and a hint
             | "slow:" SECONDS                  the one name that needs a number of its own
 
+The hint is a wait in seconds; for `429-plan` it is the time until the plan is back.
+
 So the number after `slow:` is always the seconds: `slow:0.5:3` is slow for three requests.
 `ok` and `refused` take no count: one has nothing to end, the other sees no request to count.
 """
@@ -32,7 +34,9 @@ class FaultName(StrEnum):
     # An answer with an error status and the body that the real API sends with it.
     INVALID_REQUEST = "400"
     CONTEXT_TOO_LONG = "400-context"
+    CREDIT_SPENT = "400-credit"  # prepaid money is used up
     INVALID_KEY = "400-key"
+    POLICY_VIOLATED = "400-policy"  # what was asked is against the vendor's rules
     UNAUTHORIZED = "401"
     PAYMENT_REQUIRED = "402"
     FORBIDDEN = "403"
@@ -40,6 +44,7 @@ class FaultName(StrEnum):
     REQUEST_TIMEOUT = "408"
     TOO_LARGE = "413"
     RATE_LIMITED = "429"
+    PLAN_LIMIT_REACHED = "429-plan"  # a subscription's hours are used up; says when it is back
     QUOTA_EXHAUSTED = "429-quota"
     INTERNAL_ERROR = "500"
     BAD_GATEWAY = "502"
@@ -72,6 +77,9 @@ class FaultName(StrEnum):
 class FaultError(ValueError):
     """A text that is no fault; it says what is allowed."""
 
+
+# Two hours: longer than any retry waits, and within the five hours of a plan's window.
+_PLAN_RETURNS_AFTER_S = 7200
 
 _UNCOUNTED = frozenset({FaultName.OK, FaultName.REFUSED})
 _WHOLE = re.compile(r"[0-9]{1,9}")
@@ -113,6 +121,11 @@ class Fault:
             delay_s=_delay_s(text, numbers) if name is FaultName.SLOW else 0.0,
             first=_first(text, name, numbers),
         )
+
+    @property
+    def plan_returns_after_s(self) -> int:
+        """Seconds until a used-up plan is back: the hint, or two hours."""
+        return _PLAN_RETURNS_AFTER_S if self.retry_after_s is None else self.retry_after_s
 
     def __str__(self) -> str:
         """The text form; `Fault.parse` gives the same fault back."""

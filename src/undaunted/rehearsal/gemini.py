@@ -7,7 +7,7 @@ CLI 0.61.0 was seen to send and to accept.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,9 @@ from undaunted.rehearsal.answers import Turn
 from undaunted.rehearsal.faults import Fault, FaultName
 from undaunted.rehearsal.wire import (
     ErrorReply,
+    Message,
     ModelRequest,
+    Role,
     UnreadableRequestError,
     estimate_tokens,
     server_sent_event,
@@ -54,6 +56,15 @@ class _Content(_Camel):
     def texts(self) -> tuple[str, ...]:
         return tuple(part.text for part in self.parts if part.text is not None)
 
+    @property
+    def said(self) -> Iterator[Message]:
+        for part in self.parts:
+            if part.function_response is not None:
+                yield Message("tool", json.dumps(part.function_response.get("response")))
+        if self.texts:
+            role: Role = "assistant" if self.role == "model" else "user"
+            yield Message(role, "\n".join(self.texts))
+
 
 class _Function(_Camel):
     name: str
@@ -84,9 +95,20 @@ _ERRORS: dict[FaultName, tuple[str, str]] = {
         "INVALID_ARGUMENT",
         "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
     ),
+    FaultName.CREDIT_SPENT: (
+        "FAILED_PRECONDITION",
+        (
+            "Gemini API free tier is not available in your country. Please enable billing on your"
+            " project in Google AI Studio."
+        ),
+    ),
     FaultName.INVALID_KEY: (
         "INVALID_ARGUMENT",
         "API key not valid. Please pass a valid API key.",
+    ),
+    FaultName.POLICY_VIOLATED: (
+        "INVALID_ARGUMENT",
+        "The prompt could not be submitted: it contains words that violate the usage guidelines.",
     ),
     FaultName.UNAUTHORIZED: (
         "UNAUTHENTICATED",
@@ -115,6 +137,10 @@ _ERRORS: dict[FaultName, tuple[str, str]] = {
     FaultName.RATE_LIMITED: (
         "RESOURCE_EXHAUSTED",
         "Resource has been exhausted (e.g. check quota).",
+    ),
+    FaultName.PLAN_LIMIT_REACHED: (
+        "RESOURCE_EXHAUSTED",
+        "You have exhausted your capacity on this model.",
     ),
     FaultName.QUOTA_EXHAUSTED: (
         "RESOURCE_EXHAUSTED",
@@ -152,6 +178,7 @@ def read(path_params: Mapping[str, str], body: bytes) -> ModelRequest:
         model=path_params["model"],
         stream=path_params["method"] == _STREAM_METHOD,
         prompt_parts=spoken[-1] if spoken else (),
+        messages=tuple(said for c in request.contents for said in c.said),
         tool_names=tuple(f.name for tool in request.tools for f in tool.function_declarations),
         tool_results=sum(
             part.function_response is not None for c in request.contents for part in c.parts
@@ -169,7 +196,9 @@ def token_count(body: bytes) -> dict[str, object]:
 def error(fault: Fault, number: int, now: datetime) -> ErrorReply:  # noqa: ARG001  # this API's errors name no request and no time of day; `WireFormat` passes both
     """The error body of `fault`; a time to wait stands in `RetryInfo` and in the header."""
     status, text = _ERRORS[fault.name]
-    if fault.retry_after_s is not None:
+    if fault.name is FaultName.PLAN_LIMIT_REACHED:
+        text += f" Your quota will reset after {fault.plan_returns_after_s}s."
+    elif fault.retry_after_s is not None:
         text += f" Please retry in {fault.retry_after_s}s."
     body: dict[str, object] = {"code": fault.name.status, "message": text, "status": status}
     if details := _details(fault):
@@ -236,13 +265,12 @@ def _response(
 def _details(fault: Fault) -> list[dict[str, object]]:
     match fault.name:
         case FaultName.INVALID_KEY:
+            service = {"service": "generativelanguage.googleapis.com"}
+            return [_error_info("API_KEY_INVALID", "googleapis.com", service)]
+        case FaultName.PLAN_LIMIT_REACHED:
             return [
-                _detail(
-                    "ErrorInfo",
-                    reason="API_KEY_INVALID",
-                    domain="googleapis.com",
-                    metadata={"service": "generativelanguage.googleapis.com"},
-                )
+                _error_info("QUOTA_EXHAUSTED", "cloudcode-pa.googleapis.com", {}),
+                _retry_info(fault.plan_returns_after_s),
             ]
         case FaultName.QUOTA_EXHAUSTED:
             return [
@@ -255,6 +283,10 @@ def _details(fault: Fault) -> list[dict[str, object]]:
             return [_retry_info(fault.retry_after_s)]
         case _:
             return []
+
+
+def _error_info(reason: str, domain: str, metadata: Mapping[str, str]) -> dict[str, object]:
+    return _detail("ErrorInfo", reason=reason, domain=domain, metadata=metadata)
 
 
 def _quota_failure(period: str, *, limit: int) -> dict[str, object]:

@@ -1,9 +1,9 @@
-"""The rehearsal model API as an ASGI application: two wire formats, one script, one fault."""
+"""The rehearsal model API as an ASGI application: four wire formats, one script, one fault."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from undaunted.rehearsal import anthropic, gemini
+from undaunted.rehearsal import anthropic, gemini, openai_chat, openai_responses
 from undaunted.rehearsal.answers import Answer, Turn
 from undaunted.rehearsal.faults import Fault
 from undaunted.rehearsal.fitting import value_fitting
@@ -22,16 +22,19 @@ from undaunted.rehearsal.recording import RecordedRequest
 from undaunted.rehearsal.reply import Reply
 from undaunted.rehearsal.wire import ModelRequest, UnreadableRequestError, WireFormat
 
-__all__ = ["ModelApi"]
+__all__ = ["MODEL", "ModelApi"]
+
+MODEL = "rehearsal-model"
+"""The name in the list of models, for clients that look theirs up."""
 
 _EVERY_METHOD = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 class ModelApi:
-    """Answers Anthropic Messages and Gemini generateContent requests, or fails as it is told to.
+    """Answers the requests of Anthropic's, Gemini's and OpenAI's clients, or fails as it is told.
 
-    Every request to a model counts and meets the fault, an agent's own utility calls included:
-    a real outage spares none of them. Pre-flights and token counts don't.
+    Any model's name will do. Every request to a model counts and meets the fault, an agent's own
+    utility calls included: a real outage spares none of them. Pre-flights and token counts don't.
 
     Args:
         now: The clock, which gives aware UTC instants.
@@ -59,16 +62,17 @@ class ModelApi:
         self._answered = 0  # model requests since the start, for ids that never come twice
         self._now = now
         self._on_request = on_request
-        generate = "/{version}/models/{model}:{method}"
+        posted: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            "/v1/messages": partial(self._model_request, anthropic),
+            "/v1/messages/count_tokens": partial(self._token_count, anthropic.token_count),
+            "/v1/chat/completions": partial(self._model_request, openai_chat),
+            "/v1/responses": partial(self._model_request, openai_responses),
+            "/{version}/models/{model}:{method}": self._gemini_request,
+        }
         self._app = Starlette(
             routes=[
-                Route("/v1/messages", partial(self._model_request, anthropic), methods=["POST"]),
-                Route(
-                    "/v1/messages/count_tokens",
-                    partial(self._token_count, anthropic),
-                    methods=["POST"],
-                ),
-                Route(generate, self._gemini_request, methods=["POST"]),
+                *(Route(path, answer, methods=["POST"]) for path, answer in posted.items()),
+                Route("/v1/models", self._models, methods=["GET"]),
                 Route("/{path:path}", self._anything_else, methods=_EVERY_METHOD),
             ]
         )
@@ -100,7 +104,7 @@ class ModelApi:
             case "generateContent" | "streamGenerateContent":
                 return await self._model_request(gemini, http)
             case "countTokens":
-                return await self._token_count(gemini, http)
+                return await self._token_count(gemini.token_count, http)
             case _:
                 return await self._anything_else(http)
 
@@ -118,10 +122,17 @@ class ModelApi:
         reply = Reply(wire, request, self._turn(request), self._answered, self._now())
         return reply.response(fault)
 
-    async def _token_count(self, wire: WireFormat, http: Request) -> Response:
+    async def _token_count(
+        self, count: Callable[[bytes], Mapping[str, object]], http: Request
+    ) -> Response:
         body = await http.body()
         self._record(http, body)
-        return JSONResponse(wire.token_count(body))
+        return JSONResponse(count(body))
+
+    async def _models(self, http: Request) -> Response:
+        self._record(http, await http.body())
+        model = {"id": MODEL, "object": "model", "created": 0, "owned_by": "rehearsal"}
+        return JSONResponse({"object": "list", "data": [model]})
 
     async def _anything_else(self, http: Request) -> Response:
         self._record(http, await http.body())
@@ -154,6 +165,7 @@ class ModelApi:
                 model=request.model,
                 stream=request.stream,
                 prompt_parts=request.prompt_parts,
+                messages=request.messages,
                 fault=str(fault),
             )
         self.requests.append(record)
@@ -161,6 +173,6 @@ class ModelApi:
 
 
 def _error_body(status: int, text: str) -> dict[str, object]:
-    """An error that both formats' clients can read: they look for `error.message`."""
+    """An error that every format's clients can read: they look for `error.message`."""
     detail = {"type": "invalid_request_error", "code": status, "message": text}
     return {"type": "error", "error": detail}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from undaunted.rehearsal.wire import Message
+
 __all__ = ["RecordedRequest"]
 
 
@@ -25,6 +27,7 @@ class RecordedRequest:
         stream: Whether it asked for a stream.
         prompt_parts: The texts of the last user message that has any, in order. Agents put their
             own context into parts before the prompt.
+        messages: The conversation that it carried, the prompt included: see `Message`.
         fault: The text form of the fault it met: `ok` for none.
     """
 
@@ -36,6 +39,7 @@ class RecordedRequest:
     model: str | None = None
     stream: bool = False
     prompt_parts: tuple[str, ...] = ()
+    messages: tuple[Message, ...] = ()
     fault: str = "ok"
 
     @property

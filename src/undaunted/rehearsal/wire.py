@@ -8,17 +8,20 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 from undaunted.rehearsal.answers import Turn
 from undaunted.rehearsal.faults import Fault
 
 __all__ = [
     "ErrorReply",
+    "Message",
     "ModelRequest",
+    "Role",
     "UnreadableRequestError",
     "WireFormat",
     "estimate_tokens",
+    "halves",
     "next_month",
     "server_sent_event",
     "text_pieces",
@@ -31,6 +34,23 @@ class UnreadableRequestError(ValueError):
     """A request whose body does not have the format's shape."""
 
 
+Role = Literal["user", "assistant", "tool"]
+"""Who said something: the user, the model, or a tool with its result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something that was said before, whatever the format calls its sides.
+
+    Attributes:
+        role: Who said it.
+        text: What was said; several parts are joined by line breaks.
+    """
+
+    role: Role
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
     """A request to the model, whatever the format it came in.
@@ -39,6 +59,8 @@ class ModelRequest:
         model: The model's name.
         stream: Whether the answer is to be streamed.
         prompt_parts: The texts of the last user message that has any.
+        messages: The conversation as far as it is text, in order, results of tools included. Calls
+            of tools and the agents' own instructions (system, developer) are left out.
         tool_names: The tools that the request offers.
         tool_results: How many results of tool calls the conversation holds.
         input_tokens: A rough count of what was sent.
@@ -48,6 +70,7 @@ class ModelRequest:
     model: str
     stream: bool
     prompt_parts: tuple[str, ...]
+    messages: tuple[Message, ...]
     tool_names: tuple[str, ...]
     tool_results: int
     input_tokens: int
@@ -71,10 +94,6 @@ class WireFormat(Protocol):
         Raises:
             UnreadableRequestError: The body does not have the format's shape.
         """
-        ...
-
-    def token_count(self, body: bytes) -> Mapping[str, object]:
-        """The answer to a request that only asks how many tokens `body` would be."""
         ...
 
     def error(self, fault: Fault, number: int, now: datetime) -> ErrorReply:
@@ -119,6 +138,12 @@ def text_pieces(text: str) -> list[str]:
     words = re.findall(r"\s*\S+|\s+", text)
     size = math.ceil(len(words) / _MAX_PIECES) or 1
     return ["".join(words[at : at + size]) for at in range(0, len(words), size)]
+
+
+def halves(text: str) -> tuple[str, str]:
+    """`text` in two pieces, so that there is a place to cut the arguments of a tool call."""
+    middle = len(text) // 2
+    return text[:middle], text[middle:]
 
 
 def estimate_tokens(size: int) -> int:
