@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast
@@ -23,14 +23,17 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
+from undaunted.descriptions import Descriptions
 from undaunted.durations import parse_duration
 from undaunted.errors import ConfigurationError
 from undaunted.tasks import AgentName, Permissions
 
 __all__ = [
     "FILE_NAME",
+    "AccountSettings",
     "AgentSettings",
     "Configuration",
     "Settings",
@@ -45,6 +48,7 @@ _LONGEST_S = 10 * 365 * 86400.0
 
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(le=_LONGEST_S)]
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 class _Table(BaseModel):
@@ -65,6 +69,38 @@ class AgentSettings(_Table):
     args: tuple[str, ...] = ()
     model: str | None = None
     slots: int | None = Field(default=None, ge=1, le=1000)
+
+
+class AccountSettings(_Table):
+    """`[accounts.AGENT.NAME]`: one of an agent's logins.
+
+    Attributes:
+        config_folder: The vendor's configuration folder with this login.
+        key_from: Name of the caller's variable that holds this account's key.
+        prefer_key: Use a paid key even where a subscription is there, and leave the account at its
+            place in the order; else subscriptions come first.
+        model: The model to ask for with this login.
+        slots: Runs with this login at the same time on this machine.
+    """
+
+    config_folder: Path | None = None
+    key_from: str = Field(default="", pattern="^([A-Za-z_][A-Za-z0-9_]*)?$")
+    prefer_key: bool = False
+    model: str | None = None
+    slots: int | None = Field(default=None, ge=1, le=1000)
+
+    @field_validator("config_folder")
+    @classmethod
+    def _absolute(cls, folder: Path | None) -> Path | None:
+        if folder is None:
+            return None
+        try:
+            found = folder.expanduser()
+        except RuntimeError as error:  # ~somebody who is not there
+            raise ValueError(str(error)) from error
+        if not found.is_absolute():
+            raise ValueError("is no absolute path (a ~ in front is fine)")
+        return found
 
 
 class EnvironmentSettings(_Table):
@@ -96,10 +132,12 @@ class Settings(_Table):
         retry_max: Longest backoff, and longest stated wait that is slept through.
         breaker_failures: Consecutive failures that open an agent's circuit breaker.
         breaker_open: How long it stays open then.
-        slots: Runs of one agent at the same time on this machine.
+        slots: Runs of one login of an agent at the same time on this machine.
+        resume: Continue an agent's own session after a failure instead of beginning anew.
+        max_reset: Stated ends of limits further away than this are not believed.
     """
 
-    order: tuple[str, ...] = ("claude", "gemini")
+    order: tuple[str, ...] = tuple(AgentName)
     permissions: Permissions = "edit"
     timeout: Duration = Field(default=1800.0, gt=0)
     idle_timeout: Duration = Field(default=300.0, gt=0)
@@ -111,8 +149,12 @@ class Settings(_Table):
     breaker_failures: int = Field(default=5, ge=1)
     breaker_open: Duration = Field(default=60.0, gt=0)
     slots: int = Field(default=4, ge=1, le=1000)
+    resume: bool = True
+    max_reset: Duration = Field(default=8 * 86400.0, gt=0)
     env: EnvironmentSettings = EnvironmentSettings()
     agents: dict[str, AgentSettings] = Field(default_factory=dict)
+    accounts: dict[str, dict[str, AccountSettings]] = Field(default_factory=dict)
+    described: Descriptions = Field(default_factory=dict)
 
     @field_validator("order", mode="before")
     @classmethod
@@ -122,23 +164,42 @@ class Settings(_Table):
             return tuple(name.strip() for name in order.split(",") if name.strip())
         return order
 
-    @field_validator("order")
-    @classmethod
-    def _each_once(cls, order: tuple[str, ...]) -> tuple[str, ...]:
-        known = ", ".join(AgentName)
-        if not order:
-            raise ValueError(f"names no agent; known are {known}")
-        for name in order:
-            if name not in set(AgentName):
-                raise ValueError(f"there is no agent {name!r}; known are {known}")
-        if len(set(order)) < len(order):
+    @model_validator(mode="after")
+    def _order_of_known(self) -> Settings:
+        if not self.order:
+            raise ValueError(f"names no agent; known are {', '.join(self.agent_names)}")
+        for key in self.order:
+            self.check_key(key)
+        if len(set(self.order)) < len(self.order):
             raise ValueError("names an agent twice; each is tried once in a task")
-        return order
+        return self
 
-    def slots_of(self, agent: str) -> int:
-        """Runs of `agent` at the same time on this machine."""
-        own = self.agents.get(agent)
-        return own.slots if own is not None and own.slots is not None else self.slots
+    @property
+    def agent_names(self) -> tuple[str, ...]:
+        """Every agent there is: those that undaunted knows, then those that are described."""
+        return (*AgentName, *self.described)
+
+    def check_key(self, key: str) -> None:
+        """Raises ValueError unless `key` is an agent's name or `AGENT/ACCOUNT`."""
+        agent, slash, account = key.partition("/")
+        if agent not in self.agent_names:
+            known = ", ".join(self.agent_names)
+            raise ValueError(f"there is no agent {agent!r}; known are {known}")
+        accounts = self.accounts.get(agent, {})
+        if slash and account not in accounts:
+            listed = ", ".join(accounts) or "none"
+            raise ValueError(f"{agent} has no account {account!r}; its accounts are {listed}")
+
+    def slots_of(self, agent: str, account: str) -> int:
+        """Runs of `agent` with the login `account` at the same time on this machine."""
+        own = self.accounts.get(agent, {}).get(account, AccountSettings()).slots
+        general = self.agents.get(agent, AgentSettings()).slots
+        return own or general or self.slots
+
+    def model_of(self, agent: str, account: str) -> str | None:
+        """The model to ask `agent` for with the login `account`; None is its own default."""
+        own = self.accounts.get(agent, {}).get(account, AccountSettings()).model
+        return own or self.agents.get(agent, AgentSettings()).model
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +218,12 @@ class Configuration:
 
     def rows(self) -> list[tuple[str, object, str]]:
         """(name, value, origin) of every setting, in the order of their definition."""
-        values = dict(_flatten(self.settings.model_dump(by_alias=True)))
-        return [(name, value, self.origins.get(name, "default")) for name, value in values.items()]
+        values = dict(_flatten(self.settings.model_dump(by_alias=True, exclude={"described"})))
+        # Of a description, what it says: its defaults are many, and most concern few agents.
+        for name, described in self.settings.described.items():
+            said = described.model_dump(by_alias=True, exclude_unset=True)
+            values |= _flatten(said, f"described.{name}.")
+        return [(n, value, _origin(n, self.origins) or "default") for n, value in values.items()]
 
 
 def load_configuration(
@@ -193,11 +258,12 @@ def load_configuration(
     layers.append(("environment", _from_environment(env)))
     layers.append(("flag", dict(flags or {})))
 
+    agents = [*AgentName, *_described_names(layers)]
     values: dict[str, object] = {}
     origins: dict[str, str] = {}
     for origin, layer in layers:
         for name, value in layer.items():
-            _check_name(name, origin)
+            _check_name(name, origin, agents)
             values[name] = value
             origins[name] = origin
     return Configuration(_validated(values, origins), origins, tuple(warnings))
@@ -244,7 +310,11 @@ def _allowed_in_project(
     ignored: list[tuple[str, str]] = []
     own = "only the person's own file may say what is run, and with what"
     for name, value in values.items():
-        if name.startswith("env.") or name.endswith((".command", ".args")):
+        if name.startswith("described."):
+            # One word for all that is said of an agent.
+            described = (".".join(name.split(".")[:2]), own)
+            ignored += [described] if described not in ignored else []
+        elif name.startswith(("accounts.", "env.")) or name.endswith((".command", ".args")):
             ignored.append((name, own))
         elif name == "permissions" and value == "full":
             ignored.append((name, "a project can't grant more than edit"))
@@ -253,7 +323,8 @@ def _allowed_in_project(
     return kept, ignored
 
 
-_SCALARS = tuple(n for n in Settings.model_fields if n not in {"env", "agents"})
+_TABLES = frozenset({"accounts", "agents", "described", "env"})
+_SCALARS = tuple(n for n in Settings.model_fields if n not in _TABLES)
 
 
 def _from_environment(env: Mapping[str, str]) -> dict[str, object]:
@@ -265,13 +336,26 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, object]:
     return found
 
 
-def _check_name(name: str, origin: str) -> None:
+def _described_names(layers: Iterable[tuple[str, Mapping[str, object]]]) -> list[str]:
+    """The agents that are described, each once."""
+    parts = (name.split(".") for _, layer in layers for name in layer)
+    return list(dict.fromkeys(p[1] for p in parts if p[0] == "described" and len(p) > 1))
+
+
+def _check_name(name: str, origin: str, agents: Sequence[str]) -> None:
     known = [*_SCALARS, "env.pass"]
     parts = name.split(".")
+    if parts[0] == "described" and len(parts) > 1:
+        return  # a description checks its own keys
     if parts[0] == "agents" and len(parts) > 1:
         fields = list(AgentSettings.model_fields)
-        names = [parts[1]] if parts[1] in set(AgentName) else list(AgentName)
+        names = [parts[1]] if parts[1] in agents else agents
         known = [f"agents.{agent}.{field}" for agent in names for field in fields]
+    elif parts[0] == "accounts" and len(parts) > 1:
+        names = [parts[1]] if parts[1] in agents else agents
+        account = parts[2] if len(parts) > 2 and _ACCOUNT.fullmatch(parts[2]) else "NAME"
+        fields = list(AccountSettings.model_fields)
+        known = [f"accounts.{agent}.{account}.{field}" for agent in names for field in fields]
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
@@ -290,8 +374,18 @@ def _validated(values: Mapping[str, object], origins: Mapping[str, str]) -> Sett
         return Settings.model_validate(nested)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        at = next((o for n, o in origins.items() if name == n or name.startswith(n + ".")), "")
+        # What is wrong with no single value is the order, which is checked against all the others.
+        name = ".".join(str(part) for part in first["loc"]) or "order"
+        at, place = None, name
+        while at is None and place:  # a value that is missing has the place of what is around it
+            at, place = _origin(place, origins), place.rpartition(".")[0]
         reason = first["msg"].removeprefix("Value error, ")
-        written = values.get(name, first["input"])
-        raise ConfigurationError(f"{name} = {written!r} ({at}): {reason}") from error
+        written = values.get(name, first["input"] if first["loc"] else nested.get("order"))
+        # A whole table is no help beside its name.
+        said = name if isinstance(written, dict) else f"{name} = {written!r}"
+        raise ConfigurationError(f"{said} ({at or ''}): {reason}") from error
+
+
+def _origin(name: str, origins: Mapping[str, str]) -> str | None:
+    """Where `name`, or the first that stands below it, comes from."""
+    return next((o for n, o in origins.items() if n == name or n.startswith(f"{name}.")), None)

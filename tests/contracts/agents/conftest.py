@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
@@ -19,9 +20,11 @@ import pytest
 from living import marked
 from undaunted.agents.agent import Agent, AgentRequest
 from undaunted.agents.cli_agent import CliContext
+from undaunted.agents.described import DescribedAgent
 from undaunted.agents.process import run_process
 from undaunted.agents.simulated import SimulatedAgent
 from undaunted.agents.simulated_script import Answer, Crash, Hang, Say, Script
+from undaunted.descriptions import Description
 
 Behaviour = Literal["answers", "crashes", "hangs", "missing"]
 """`answers` repeats the prompt; `hangs` prints something first; `missing` is not installed."""
@@ -44,7 +47,42 @@ def simulated(behaviour: Behaviour, context: CliContext) -> Agent:
         return SimulatedAgent("simulated", context, _SCRIPTS[behaviour])
 
 
-CASTS: dict[str, Cast] = {"simulated": simulated}
+# What a described agent's program does; its prompt is the last argument, or all of stdin.
+_PROGRAM = """
+import json, sys, time
+behaviour, *rest = sys.argv[1:]
+if behaviour == "crashes":
+    sys.exit(70)
+prompt = rest[rest.index("--") + 1] if "--" in rest else sys.stdin.read()
+if behaviour == "hangs":
+    print("thinking", flush=True)
+    time.sleep(3600)
+print(json.dumps({"answer": prompt}) if "--json" in rest else prompt)
+"""
+_DESCRIBED = {
+    "stdin": {"args": ["--json"], "output": "jsonl", "answer": {"path": "answer"}},
+    "argument": {"prompt": "argument", "prompt_args": ["--", "{prompt}"]},
+}
+
+
+def described(behaviour: Behaviour, context: CliContext, *, prompt: str) -> Agent:
+    """A described agent that behaves so, and gets its prompt so."""
+    python = "/no/such/python" if behaviour == "missing" else sys.executable
+    description = Description.model_validate(
+        {
+            "command": [python, "-I", "-S", "-c", _PROGRAM, behaviour],
+            "permissions": {"read": ["--look"], "edit": ["--write"], "full": ["--all"]},
+            **_DESCRIBED[prompt],
+        }
+    )
+    return DescribedAgent("described", description, context)
+
+
+CASTS: dict[str, Cast] = {
+    "simulated": simulated,
+    "described-stdin": partial(described, prompt="stdin"),
+    "described-argument": partial(described, prompt="argument"),
+}
 
 
 @pytest.fixture

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from undaunted.rehearsal.model_api import MODEL
 from undaunted.rehearsal.recording import RecordedRequest
 from undaunted.rehearsal.server import RehearsalServer
+from undaunted.rehearsal.wire import Message
 
 NOW = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
 
@@ -24,9 +26,10 @@ async def test_model_request_is_recorded(api, stream) -> None:
         received_at=NOW,
         body_bytes=recorded.body_bytes,
         is_model_request=True,
-        model="claude-x" if api.name == "anthropic" else "gemini-x",
+        model=api.model,
         stream=stream,
         prompt_parts=("say hi",),
+        messages=(Message("user", "say hi"),),
         fault="500:1",
     )
     assert recorded.body_bytes > len("say hi")
@@ -52,6 +55,17 @@ async def test_prompt_is_the_last_part(server) -> None:
     assert recorded.prompt == "do it"
 
 
+async def test_results_of_tools_are_kept(api, stream, server) -> None:
+    """What a tool gave back stands in the conversation, behind what was said before it."""
+    body = api.body("do it", stream=stream, tools=["sh"])
+    api.add_result(body, "sh", "exit 0")
+    await api.ask(server, stream=stream, body=body)
+    before, result = server.model_requests[0].messages
+    assert before == Message("user", "do it")
+    assert result.role == "tool"
+    assert "exit 0" in result.text
+
+
 async def test_keys_are_not_kept(api, server) -> None:
     """Neither the query string nor a header is anywhere in a record."""
     async with httpx.AsyncClient(trust_env=False) as client:
@@ -71,11 +85,20 @@ async def test_other_requests_are_told_apart(server) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         statuses = [
             (await client.head(f"{server.url}/")).status_code,
-            (await client.get(f"{server.url}/v1/models")).status_code,
+            (await client.get(f"{server.url}/v1/engines")).status_code,
             (await client.post(f"{server.url}/v1beta/models/g:embed", json={})).status_code,
         ]
     assert statuses == [200, 404, 404]
     assert [r.method for r in server.requests] == ["HEAD", "GET", "POST"]
+    assert server.model_requests == []
+
+
+async def test_models_can_be_listed(server) -> None:
+    """A client that looks for its model before it asks finds one, whatever the fault."""
+    await server.set_fault("500")
+    async with httpx.AsyncClient(trust_env=False) as client:
+        models = (await client.get(f"{server.url}/v1/models")).json()
+    assert [model["id"] for model in models["data"]] == [MODEL]
     assert server.model_requests == []
 
 

@@ -26,35 +26,16 @@ async def test_long_text(api, stream, server) -> None:
     assert api.said(received, stream=stream) == text
 
 
-def tool_call(api, received, stream: bool) -> tuple[str, object]:
-    if api.name == "gemini":
-        chunk = received.events()[0] if stream else received.json()
-        call = chunk["candidates"][0]["content"]["parts"][0]["functionCall"]
-        return call["name"], call["args"]
-    if not stream:
-        block = received.json()["content"][0]
-        return block["name"], block["input"]
-    events = received.events()
-    name = next(e["content_block"]["name"] for e in events if e["type"] == "content_block_start")
-    parts = [e["delta"]["partial_json"] for e in events if e["type"] == "content_block_delta"]
-    return name, json.loads("".join(parts))
-
-
 @pytest.mark.parametrize("step", [write_file("/w/a", "1\n"), shell("true")], ids=["write", "shell"])
 async def test_tool_call_then_text(api, stream, server, step) -> None:
     """The first request gets the call by the offered name, the one with its result the text."""
     server.set_answer(Answer("done", (step,)))
-    offered = step.name_candidates[0 if api.name == "anthropic" else 1]
+    offered = list(step.inputs)[1]
     received = await api.ask(server, stream=stream, tools=["Read", offered])
-    assert tool_call(api, received, stream) == (offered, step.input)
+    assert api.called(received, stream=stream) == (offered, step.inputs[offered])
 
     body = api.body("hi", stream=stream, tools=[offered])
-    if api.name == "anthropic":
-        result = {"type": "tool_result", "tool_use_id": "t", "content": "ok"}
-        body["messages"].append({"role": "user", "content": [result]})
-    else:
-        result = {"functionResponse": {"name": offered, "response": {}}}
-        body["contents"].append({"role": "user", "parts": [result]})
+    api.add_result(body, offered, "ok")
     received = await api.ask(server, stream=stream, body=body)
     assert api.said(received, stream=stream) == "done"
 
@@ -78,16 +59,44 @@ async def test_schema_is_fitted(server) -> None:
     assert json.loads(text) == {"model_choice": "flash"}
 
 
+SCHEMA = {"type": "object", "properties": {"size": {"type": "string", "enum": ["s", "l"]}}}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (
+            "/v1/chat/completions",
+            {
+                "messages": [],
+                "response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA}},
+            },
+        ),
+        (
+            "/v1/responses",
+            {"input": [], "text": {"format": {"type": "json_schema", "schema": SCHEMA}}},
+        ),
+    ],
+)
+async def test_schema_of_openai_clients_is_fitted(server, path: str, body) -> None:
+    """A request for JSON of a shape gets that in OpenAI's formats too."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = (await client.post(server.url + path, json={"model": "m", **body})).json()
+    said = (
+        answer["choices"][0]["message"]
+        if "choices" in answer
+        else {"content": answer["output"][0]["content"][0]["text"]}
+    )
+    assert json.loads(said["content"]) == {"size": "s"}
+
+
 async def test_usage_follows_the_sizes(api, server) -> None:
     """A longer prompt costs more input tokens."""
     short, long = [
-        (await api.ask(server, stream=False, prompt=prompt)).json() for prompt in ("a", "a" * 4000)
+        api.input_tokens(await api.ask(server, stream=False, prompt=prompt))
+        for prompt in ("a", "a" * 4000)
     ]
-    if api.name == "anthropic":
-        counts = [answer["usage"]["input_tokens"] for answer in (short, long)]
-    else:
-        counts = [answer["usageMetadata"]["promptTokenCount"] for answer in (short, long)]
-    assert counts[1] - counts[0] == pytest.approx(1000, abs=1)
+    assert long - short == pytest.approx(1000, abs=1)
 
 
 @pytest.mark.parametrize(

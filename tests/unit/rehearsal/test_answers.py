@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from undaunted.rehearsal.answers import Answer, ToolCall, Turn, shell, write_file
 
 
@@ -32,13 +34,43 @@ def test_tool_that_is_not_offered_is_not_called() -> None:
     assert answer.turn(offered_tools=["Read"], tool_results=0) == Turn(text="done")
 
 
-def test_first_candidate_on_offer_is_called() -> None:
-    """The order of the candidates decides, not that of the offer."""
-    call = ToolCall(("b", "a"), {})
-    assert call.name_among(["a", "b"]) == "b"
+def test_first_tool_on_offer_is_called() -> None:
+    """The order of the step decides, not that of the offer; the arguments go with the name."""
+    answer = Answer("done", (ToolCall({"b": {"b": 1}, "a": {"a": 1}}),))
+    turn = answer.turn(offered_tools=["a", "b"], tool_results=0)
+    assert turn == Turn(tool_name="b", tool_input={"b": 1})
 
 
-def test_steps_carry_their_arguments() -> None:
-    """The arguments are the ones both agents' tools understand."""
-    assert write_file("/w/a", "1").input == {"file_path": "/w/a", "content": "1"}
-    assert shell("true").input["command"] == "true"
+@pytest.mark.parametrize(
+    ("offered", "tool_input"),
+    [
+        ("Write", {"file_path": "/w/a", "content": "it's"}),
+        ("write_file", {"file_path": "/w/a", "content": "it's"}),
+        ("create", {"path": "/w/a", "file_text": "it's"}),
+        ("write", {"filePath": "/w/a", "content": "it's"}),
+        ("exec_command", {"cmd": "printf %s 'it'\"'\"'s' > /w/a"}),
+    ],
+)
+def test_files_are_written_in_each_agents_words(
+    offered: str, tool_input: dict[str, object]
+) -> None:
+    """Each agent's own tool gets the arguments it takes; Codex, which has none, a command."""
+    turn = Answer("", (write_file("/w/a", "it's"),)).turn(offered_tools=[offered], tool_results=0)
+    assert turn == Turn(tool_name=offered, tool_input=tool_input)
+
+
+@pytest.mark.parametrize(
+    ("offered", "argument"),
+    [
+        ("Bash", "command"),
+        ("run_shell_command", "command"),
+        ("bash", "command"),
+        ("exec_command", "cmd"),
+    ],
+)
+def test_commands_are_run_in_each_agents_words(offered: str, argument: str) -> None:
+    """Each agent's shell gets the command under the name that it reads."""
+    turn = Answer("", (shell("true"),)).turn(offered_tools=[offered], tool_results=0)
+    assert turn.tool_name == offered
+    assert turn.tool_input is not None
+    assert turn.tool_input[argument] == "true"

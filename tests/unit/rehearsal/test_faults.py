@@ -100,6 +100,14 @@ def test_uncounted_fault_never_ends() -> None:
     assert Fault.parse("429").holds_for(1_000_000)
 
 
+@pytest.mark.parametrize(
+    ("text", "returns_after_s"), [("429-plan", 7200), ("429-plan;retry-after=600:1", 600)]
+)
+def test_plan_is_back_some_time(text: str, returns_after_s: int) -> None:
+    """A used-up plan is back after the hint, or after two hours."""
+    assert Fault.parse(text).plan_returns_after_s == returns_after_s
+
+
 def test_status_is_the_number_in_front() -> None:
     """`429-quota` has status 429, `cut` has none."""
     assert FaultName("429-quota").status == 429
