@@ -1,7 +1,7 @@
 """The real agents' command lines that the tests drive, from npm's registry, pinned by a lock.
 
-Afterwards tests/tools/node_modules/.bin holds `claude`, `gemini` and the `node` that runs them: it
-need only come first on PATH.
+Afterwards tests/tools/node_modules/.bin holds the agents and the `node` that runs them: it need only
+come first on PATH.
 """
 
 from __future__ import annotations
@@ -20,6 +20,14 @@ TOOLS = ROOT / "tests" / "tools"
 _MODULES = TOOLS / "node_modules"
 _BIN = _MODULES / ".bin"
 _MIN_NODE_MAJOR = 20  # what gemini asks for
+
+AGENTS = ("claude", "gemini", "copilot", "codex", "opencode")
+
+# Scripts that put the native program where the package's command is, by the agent's name.
+_PLACES = {
+    "claude": "@anthropic-ai/claude-code/install.cjs",
+    "opencode": "opencode-ai/postinstall.mjs",
+}
 _OFFLINE = "Is there a network? Without one this works only once everything is set up."
 
 
@@ -68,13 +76,13 @@ def ensure() -> None:
     stamp.clear()
     node = find_node()
     say("installing the real agents that the tests drive into tests/tools")
-    # Of the packages' install scripts one is needed: the one that puts claude's native program in
-    # its place. It is called by name, since npm 10, 11 and 12 each ask differently which may run.
+    # Of the packages' install scripts two are needed: those that put a native program in its place.
+    # They are called by name, since npm 10, 11 and 12 each ask differently which may run.
     node.run_npm(["ci", "--ignore-scripts"])
-    place_claude = _MODULES / "@anthropic-ai" / "claude-code" / "install.cjs"
-    run([node.program, place_claude], advice="The package of the claude CLI has changed.")
+    for agent, script in _PLACES.items():
+        run([node.program, _MODULES / script], advice=f"The package of {agent} has changed.")
     (_BIN / "node").symlink_to(node.program)
-    for agent in ("claude", "gemini"):
+    for agent in AGENTS:
         _check_starts(agent)
     stamp.write(made_from)
 

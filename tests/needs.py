@@ -11,12 +11,15 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["AGENTS_BIN", "ROOT", "agents_path", "missing"]
+__all__ = ["AGENTS", "AGENTS_BIN", "ROOT", "agents_path", "missing"]
+
+AGENTS = ("claude", "gemini", "copilot", "codex", "opencode")
+"""The real agents that `make setup` installs."""
 
 ROOT = Path(__file__).resolve().parent.parent
 
 AGENTS_BIN = ROOT / "tests" / "tools" / "node_modules" / ".bin"
-"""Where `make setup` puts `claude`, `gemini` and the `node` that runs them."""
+"""Where `make setup` puts the real agents and the `node` that runs them."""
 
 
 def agents_path() -> str:
@@ -28,7 +31,7 @@ def missing(name: str) -> str | None:
     """Why `name` can't be had on this machine; None if it is here.
 
     Args:
-        name: One of `claude`, `gemini`, `git`, `make`, `node`, `root`.
+        name: One of `AGENTS`, `git`, `make`, `node`, `root`, ...
 
     Raises:
         KeyError: Nothing is known under that name.
@@ -50,8 +53,7 @@ def _program(name: str) -> Callable[[], str | None]:
 
 
 _CHECKS: dict[str, Callable[[], str | None]] = {
-    "claude": _real_agent("claude"),
-    "gemini": _real_agent("gemini"),
+    **{name: _real_agent(name) for name in AGENTS},
     "git": _program("git"),
     "make": _program("make"),
     "node": _real_agent("node"),

@@ -144,6 +144,7 @@ class AttemptRunner:
             timeout_s=timeout_s,
             idle_timeout_s=task.idle_timeout_s,
             resume_session_id=session,
+            longest_wait_s=visit.retry_cap_s,
         )
 
     async def _run_agent(

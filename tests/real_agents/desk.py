@@ -13,25 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from living import is_alive
-from needs import agents_path
+from needs import AGENTS_BIN, agents_path
+from undaunted.rehearsal.homes import rehearsal_model, throwaway_home
 from undaunted.rehearsal.server import RehearsalServer
 
 __all__ = ["GEMINI_MODEL", "Command", "Desk", "Run"]
 
-GEMINI_MODEL = "gemini-2.5-flash"
+GEMINI_MODEL = rehearsal_model("gemini")
 """Asked for by name: without one Gemini CLI asks another model first which one to use."""
 
-# Nothing listens on the discard port: what would leave this machine through a proxy fails there.
-_DEAD_END = "http://127.0.0.1:9"
-
-# Gemini CLI asks the address in its environment only with this way of logging in; the rest keeps
-# it from talking to anybody else.
-_GEMINI_SETTINGS = {
-    "security": {"auth": {"selectedType": "gemini-api-key"}},
-    "privacy": {"usageStatisticsEnabled": False},
-    "telemetry": {"enabled": False},
-    "general": {"enableAutoUpdate": False},
-}
+# Copilot CLI unpacks 235 MB the first time: once for all homes.
+_CACHE = AGENTS_BIN.parent / ".cache"
 
 # A command that is asked to end has this long, in seconds, before it is killed.
 _PATIENCE_S = 30.0
@@ -115,27 +107,16 @@ class Desk:
     _commands: list[Command] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        (self.home / ".gemini").mkdir(parents=True)
-        settings = json.dumps(_GEMINI_SETTINGS)
-        (self.home / ".gemini" / "settings.json").write_text(settings, encoding="utf-8")
+        for agent, api in self.apis.items():
+            self.env.update(throwaway_home(agent, api.url, self.home, cache=_CACHE))
         self.env.update(
             PATH=agents_path(),
-            HOME=str(self.home),
             LANG="C.UTF-8",
             TERM="xterm-256color",
             UNDAUNTED_DATA_DIR=str(self.home / "undaunted"),
             UNDAUNTED_CONFIG_DIR=str(self.home / "config"),
             UNDAUNTED_RETRY_BASE="0.1",
-            ANTHROPIC_BASE_URL=self.apis["claude"].url,
-            ANTHROPIC_API_KEY="sk-ant-none",
-            CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1",
-            DISABLE_TELEMETRY="1",
-            DISABLE_ERROR_REPORTING="1",
-            GOOGLE_GEMINI_BASE_URL=self.apis["gemini"].url,
-            GEMINI_API_KEY="none",
-            HTTP_PROXY=_DEAD_END,
-            HTTPS_PROXY=_DEAD_END,
-            NO_PROXY="127.0.0.1",
+            UNDAUNTED_ORDER="claude,gemini",
         )
 
     async def run(self, prompt: str, *arguments: str, stdin: str | None = None) -> Run:

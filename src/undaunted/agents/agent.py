@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -61,6 +62,8 @@ class AgentRequest:
         idle_timeout_s: Limit without a byte of output in seconds.
         resume_session_id: A session of the agent's own that is to be continued instead of begun
             anew; None begins anew. An agent that can't continue it begins anew by itself.
+        longest_wait_s: An agent that announces a longer wait of its own is ended at once, since the
+            task can move on meanwhile; in seconds.
     """
 
     prompt: str
@@ -74,6 +77,7 @@ class AgentRequest:
     timeout_s: float
     idle_timeout_s: float
     resume_session_id: str | None = None
+    longest_wait_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +89,13 @@ class RunNotice:
             (the one to be continued could not be, so it begins anew), `text` (a piece of the
             answer) or `tool`.
         text: For a person, one line.
+        wait_s: With `inner_retry`: how long the agent will wait before it, in seconds, where it
+            says so.
     """
 
     kind: Literal["inner_retry", "session", "session_lost", "text", "tool"]
     text: str
+    wait_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +133,7 @@ class Inspection:
 
     Attributes:
         version: What it calls itself; None if it said nothing of the kind.
-        tested_version: The version that undaunted was tested with.
+        tested_version: The version that undaunted was tested with; empty for a described agent.
         version_state: How the one stands to the other.
         missing_flags: Flags that undaunted uses and that the program's help does not name.
         problem: Why it could not be asked; empty if it could.

@@ -80,7 +80,7 @@ CLAUDE_RULES = RuleSet(
             r"(?:hit|reached|used up) your (?:[^\s.]+ ){0,4}(?:limit|budget)\b"
             r"|(?<!rate )(?:usage|session|weekly|daily|monthly|hour|opus|sonnet|haiku|fable) limit"
             r"(?: has been)? reached|\blimit reached\b[^\n]{0,20}\bresets\b"
-            r"|usage_limit_reached|usage limits?\b.*regain access|api usage limits"
+            r"|usage_limit_reached|usage limits?\b.{0,200}regain access|api usage limits"
             r"|out of (?:extra )?usage"
             r"|usage limit is set to|usage allocation|n't include usage|tokens per day"
             r"|rate_limit_event rejected \w+",
@@ -113,7 +113,7 @@ CLAUDE_RULES = RuleSet(
             r"|argument list too long|invalid settings|missing required argument"
             r"|cannot use both|\brequires --\w|must be a valid uuid|--\w[\w-]* conflict"
             r"|--[\w-]+ (?:file not found|is not a valid)|invalid --\w|permission-prompt-tool"
-            r"|custom_headers|invalid request header|header '[^']*' has invalid value"
+            r"|custom_headers|invalid request header|header '[^']{0,200}' has invalid value"
             r"|cannot be parsed as a url|directory no longer exists|refusing to use it|ENOSPC"
             r"|claude code config|older than the minimum version|does not support this model",
         ),
@@ -165,6 +165,7 @@ CLAUDE_RULES = RuleSet(
         TextRule(K.LIMIT_REACHED, r"error=max_output_tokens"),
         *PROGRAM_RULES,
     ),
+    lost_session=r"no conversation found|session id \S+ is already in use|failed to resume",
 )
 
 # "API Error: 529 Overloaded", "Request rejected (429)": the status in the CLI's own sentence.
@@ -217,6 +218,7 @@ class ClaudeReader(OutputReader):
         return RunNotice(
             "inner_retry",
             f"{category or 'error'}{f' {status}' if status else ''}, again in {delay_s:.1f} s",
+            wait_s=delay_s,
         )
 
     def _delta(self, event: JsonObject) -> None:

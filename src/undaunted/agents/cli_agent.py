@@ -6,14 +6,13 @@ runs it and concludes.
 
 from __future__ import annotations
 
-import logging
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from undaunted.agents.account import Account
 from undaunted.agents.agent import (
@@ -29,17 +28,16 @@ from undaunted.agents.continuation import continuation
 from undaunted.agents.credentials import Credential, Credentials, CredentialSource
 from undaunted.agents.environment import child_environment
 from undaunted.agents.inspection import ASK_TIMEOUT_S, inspect, sample_request
-from undaunted.agents.line_reader import LineReader
+from undaunted.agents.long_wait import LongWaitError, wait_failure
 from undaunted.agents.process import ProcessResult, ProcessRunner, ProcessSpec, SpawnError
-from undaunted.agents.process_failures import limit_failure, spawn_failure
-from undaunted.agents.reader import Ending, OutputReader
+from undaunted.agents.process_failures import spawn_failure
+from undaunted.agents.reader import OutputReader
+from undaunted.agents.reading_run import conclude, ending_of, run_and_read
 from undaunted.agents.reset_times import MAX_AHEAD
 from undaunted.failures import Failure, FailureKind
 from undaunted.tasks import Permissions, agent_key
 
 __all__ = ["INNER_RETRIES", "CliAgent", "CliContext"]
-
-_log = logging.getLogger(__name__)
 
 # Retries that an agent may make by itself. They are cheaper than ours (the session is warm), but
 # ten of them, as the agents come, hide a dead service for minutes.
@@ -102,8 +100,8 @@ class CliAgent(ABC):
     """That folder's usual place below HOME."""
     resumes: bool = False
     """The program can continue a session by its id."""
-    tested_version: ClassVar[str] = "0.0.0"
-    """The version that the project's tests drive."""
+    tested_version: ClassVar[str] = ""
+    """The version that the project's tests drive; empty where they drive none."""
     help_arguments: ClassVar[tuple[str, ...]] = ("--help",)
     """What makes the program name the flags of a headless run."""
 
@@ -166,6 +164,8 @@ class CliAgent(ABC):
 
     async def inspect(self) -> Inspection:
         """Asks the program for its version and its flags; asks no model."""
+        if not self.tested_version:
+            return Inspection(None, "", "unknown")  # what it would make of `--help` is not known
         return await inspect(
             self._ask,
             help_arguments=self.help_arguments,
@@ -253,7 +253,9 @@ class CliAgent(ABC):
                     timeout_s=request.timeout_s,
                     idle_timeout_s=request.idle_timeout_s,
                 )
-                ended = await self._run(spec, reader, sink, notify)
+                ended = await self._run(spec, reader, sink, _impatient(notify, request))
+        except LongWaitError as wait:
+            return replace(self._gave_up(reader, wait), command=command), False
         except SpawnError as error:
             failed = AgentResult(content=None, failure=spawn_failure(error), command=command)
             return failed, False
@@ -261,13 +263,16 @@ class CliAgent(ABC):
             # No folder for its files: a full disk, say. The machine's trouble, not the agent's.
             failure = Failure(FailureKind.UNKNOWN, f"can't make its files: {error}", "start")
             return AgentResult(content=None, failure=failure, command=command), False
-        result = replace(self._conclude(spec, ended, reader), command=command)
+        world = self._context
+        result = conclude(
+            spec, ended, reader, now=world.now(), tz=world.tz, max_ahead=world.max_reset
+        )
         refused = (
             result.failure is not None
             and request.resume_session_id is not None
-            and reader.refuses_session(_ending(ended))
+            and reader.refuses_session(ending_of(ended))
         )
-        return result, refused
+        return replace(result, command=command), refused
 
     async def _run(
         self,
@@ -276,56 +281,16 @@ class CliAgent(ABC):
         sink: OutputSink,
         notify: Callable[[RunNotice], None],
     ) -> ProcessResult:
-        def read(feed: Callable[[bytes], RunNotice | None], line: bytes) -> None:
-            try:
-                notice = feed(line)
-            except Exception:  # noqa: BLE001 - what an agent prints costs no more than the line
-                _log.exception("a line of %s could not be read", self.name)
-                return
-            if notice is not None:
-                notify(notice)
-
-        stderr_lines = LineReader(lambda line: read(reader.feed_stderr, line))
-
-        def take(stream: Literal["stdout", "stderr"], chunk: bytes) -> None:
-            sink(stream, chunk)
-            if stream == "stderr":
-                stderr_lines.feed(chunk)
-
-        result = await self._context.run_process(
-            spec, on_stdout_line=lambda line: read(reader.feed, line), sink=take
+        """Runs the program and feeds its reader; what `notify` raises ends the run."""
+        return await run_and_read(
+            spec, reader, run_process=self._context.run_process, sink=sink, notify=notify
         )
-        stderr_lines.close()
-        return result
 
-    def _conclude(
-        self, spec: ProcessSpec, result: ProcessResult, reader: OutputReader
-    ) -> AgentResult:
-        context = self._context
-        try:
-            concluded = reader.conclude(
-                _ending(result), now=context.now(), tz=context.tz, max_ahead=context.max_reset
-            )
-        except Exception as error:  # noqa: BLE001 - nor more than the attempt
-            _log.exception("the output of %s could not be read", self.name)
-            failure = Failure(
-                FailureKind.BROKEN_RESPONSE,
-                f"its output could not be read ({type(error).__name__})",
-                "undaunted: reading",
-            )
-            concluded = AgentResult(content=None, failure=failure, exit_code=result.exit_code)
-        limit = limit_failure(result, spec)
-        if limit is not None and concluded.failure is not None:
-            # An answer that was finished in time stands, even if the program then would not end.
-            return replace(concluded, failure=limit)
-        if concluded.failure is not None and result.oversize_lines:
-            lines = f"{result.oversize_lines} line(s) of its output were over 16 MiB and not read"
-            failure = concluded.failure
-            return replace(
-                concluded,
-                failure=failure.with_text(f"{failure.message}; {lines}", failure.evidence),
-            )
-        return concluded
+    def _gave_up(self, reader: OutputReader, wait: LongWaitError) -> AgentResult:
+        """What a run was that we ended because the agent would have waited for too long."""
+        now, max_reset = self._context.now(), self._context.max_reset
+        failure = wait_failure(reader.rules, wait, now=now, max_ahead=max_reset)
+        return reader.result(reader.partial_answer(), failure)
 
     async def _ask(self, arguments: tuple[str, ...]) -> str:
         """What the program prints for `arguments`, on both streams, in an empty folder."""
@@ -341,11 +306,10 @@ class CliAgent(ABC):
         return f"{result.stdout.text}\n{result.stderr.text}"
 
     def _credentials(self) -> Credentials:
-        home = Path(self._context.env.get("HOME", "/nonexistent"))
-        folder = self._account.config_folder or home / self.config_folder
-        return Credentials(
-            self.credentials, env=self._context.env, folder=folder, account=self._account
-        )
+        env = self._context.env
+        usual = Path(env.get("HOME", "/nonexistent"), self.config_folder)
+        folder = self._account.config_folder or Path(env.get(self.config_variable) or usual)
+        return Credentials(self.credentials, env=env, folder=folder, account=self._account)
 
     def _environment(self, request: AgentRequest, tmpdir: Path) -> dict[str, str]:
         used = self.credential()
@@ -362,5 +326,14 @@ class CliAgent(ABC):
         )
 
 
-def _ending(result: ProcessResult) -> Ending:
-    return Ending(result.exit_code, result.stdout.text, result.stderr.text)
+def _impatient(
+    notify: Callable[[RunNotice], None], request: AgentRequest
+) -> Callable[[RunNotice], None]:
+    """`notify`, which ends the run when the agent announces a wait that is too long."""
+
+    def tell(notice: RunNotice) -> None:
+        notify(notice)
+        if notice.wait_s is not None and notice.wait_s > request.longest_wait_s:
+            raise LongWaitError(notice.text, notice.wait_s)
+
+    return tell

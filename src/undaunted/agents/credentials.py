@@ -91,7 +91,13 @@ class Credentials:
         )
         if self._account.key is not None:
             return Credential("key", "the account's own key", variables)
+        if not self._sources:
+            return Credential("login", "its own")  # nothing is known of where it is kept
         found = list(self._found())
+        if self._account.config_folder is not None and not self._account.prefer_key:
+            # A folder of its own is the account's login; the caller's variables are not.
+            first = next((s for s in found if s.file), None)
+            return None if first is None else Credential(first.kind, first.file, variables)
         if not found:
             return None
         plan = next((s for s in found if s.kind == "subscription"), None)

@@ -167,6 +167,12 @@ class OutputReader(ABC):
                 pieces, now=now, tz=tz, max_ahead=max_ahead
             ) or _unexplained(ending, pieces)
             content = self.partial_answer()
+        return self.result(content, failure, ending.exit_code)
+
+    def result(
+        self, content: str | None, failure: Failure | None, exit_code: int | None = None
+    ) -> AgentResult:
+        """What was understood so far, as the result of the run."""
         return AgentResult(
             content=content,
             failure=failure,
@@ -174,7 +180,7 @@ class OutputReader(ABC):
             model=self.model,
             usage=self.usage,
             cost_usd=self.cost_usd,
-            exit_code=ending.exit_code,
+            exit_code=exit_code,
             inner_retries=self.inner_retries,
             permission_denials=tuple(self.denials),
         )
