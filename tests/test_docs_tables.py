@@ -15,18 +15,16 @@ import typer
 from documents import codes, table
 from needs import ROOT
 from undaunted.agents import environment
-from undaunted.agents.claude import ClaudeAgent
-from undaunted.agents.claude_output import ClaudeReader
-from undaunted.agents.cli_agent import CliContext
+from undaunted.agents.account import Account
+from undaunted.agents.cli_agent import CliAgent, CliContext
 from undaunted.agents.explain import explain_message
-from undaunted.agents.gemini import GeminiAgent
-from undaunted.agents.gemini_output import GeminiReader
 from undaunted.agents.process import run_process
 from undaunted.cli.exit_codes import ExitCode
 from undaunted.cli.main import _commands
-from undaunted.config import AgentSettings, load_configuration
+from undaunted.config import AccountSettings, AgentSettings, Settings, load_configuration
 from undaunted.durations import format_duration
 from undaunted.failures import KINDS, Action, KindRule
+from undaunted.rehearsal.faults import FaultName
 from undaunted.resilience import (
     CircuitBreaker,
     Deadline,
@@ -36,12 +34,19 @@ from undaunted.resilience import (
     Timeout,
     TransientError,
 )
-from undaunted.tasks import IllegalTransitionError, TaskState, check_transition
+from undaunted.roster import agent_of, readers
+from undaunted.tasks import (
+    AgentName,
+    IllegalTransitionError,
+    Permissions,
+    TaskState,
+    check_transition,
+)
 from undaunted.testing import FakeClock
 
 DOCS = ROOT / "docs"
 NOW = datetime(2026, 11, 23, 14, 47, tzinfo=UTC)
-READERS = {"claude": ClaudeReader, "gemini": GeminiReader}
+READERS = readers()
 
 
 # Failures and exit statuses.
@@ -124,6 +129,8 @@ def _samples(default: object) -> tuple[str, object]:
     """A value other than the default: as a variable's text, and as TOML has it."""
     if isinstance(default, list):
         return "gemini", ["gemini"]
+    if isinstance(default, bool):
+        return str(not default), not default
     if isinstance(default, str):
         return "read", "read"
     return ("m", "m") if default is None else ("7", 7)
@@ -135,6 +142,8 @@ def test_settings(tmp_path: Path) -> None:
     of_agents = AgentSettings().model_dump().items()
     expected = [(name, value) for name, value, _ in defaults]
     expected += [(f"agents.NAME.{name}", value) for name, value in of_agents]
+    of_accounts = AccountSettings().model_dump().items()
+    expected += [(f"accounts.AGENT.NAME.{name}", value) for name, value in of_accounts]
     assert [(row["setting"], row["default"]) for row in SETTINGS] == [
         (f"`{name}`", f"`{json.dumps(value)}`") for name, value in expected
     ]
@@ -143,10 +152,12 @@ def test_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize("row", SETTINGS, ids=lambda row: row["setting"].strip("`"))
 def test_where_a_setting_may_stand(row: dict[str, str], tmp_path: Path) -> None:
     """The variable sets it, the flag exists, and a project's file may or may not say it."""
-    name = row["setting"].strip("`").replace("NAME", "claude")
+    name = row["setting"].strip("`").replace("AGENT", "claude").replace("NAME", "claude")
     as_text, as_toml = _samples(json.loads(row["default"].strip("`")))
     if name.endswith(".slots"):
         as_toml = 7
+    if name.endswith("_folder"):
+        as_toml = str(tmp_path)
     variable = row["environment"].strip("`")
     if variable != "-":
         found = load_configuration(env={variable: as_text}, cwd=tmp_path, person_folder=tmp_path)
@@ -167,10 +178,31 @@ def test_where_a_setting_may_stand(row: dict[str, str], tmp_path: Path) -> None:
 def test_permissions() -> None:
     """Each agent's flags are those that it is started with."""
     context = CliContext(env={}, data_folder=Path(), run_process=run_process, now=lambda: NOW)
-    for row in table(DOCS / "agents" / "index.md", "Permissions"):
-        level = typing.cast("typing.Literal['read', 'edit', 'full']", row["permissions"].strip("`"))
-        for agent in (ClaudeAgent(context), GeminiAgent(context)):
-            assert row[f"`{agent.name}`"] == f"`{' '.join(agent.permission_flags(level))}`"
+    rows = table(DOCS / "agents" / "index.md", "Permissions")
+    assert [row["agent"] for row in rows] == [f"`{name}`" for name in AgentName]
+    for row in rows:
+        agent = agent_of(row["agent"].strip("`"), Settings(), context, Account())
+        for level in typing.get_args(Permissions):
+            flags = " ".join(agent.permission_flags(level))
+            assert row[f"`{level}`"] == (f"`{flags}`" if flags else "-")
+
+
+def test_tested_versions() -> None:
+    """docs/operate/doctor.md and the lock of the tests name the versions that the code does."""
+    context = CliContext(env={}, data_folder=Path(), run_process=run_process, now=lambda: NOW)
+    locked = json.loads((ROOT / "tests" / "tools" / "package.json").read_text())["dependencies"]
+    for row in table(DOCS / "operate" / "doctor.md", "Versions"):
+        agent = agent_of(row["agent"].strip("`"), Settings(), context, Account())
+        assert isinstance(agent, CliAgent)
+        assert row["tested version"] == agent.tested_version
+        assert agent.tested_version in locked.values()
+
+
+def test_faults() -> None:
+    """docs/rehearse.md names every fault."""
+    rows = table(DOCS / "rehearse.md", "Rehearse a failure")
+    written = {name for row in rows for name in re.findall(r"`([^`]+)`", row["fault"])}
+    assert written == {*FaultName} - {FaultName.OK}
 
 
 def test_the_environments_list() -> None:

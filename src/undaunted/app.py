@@ -18,6 +18,7 @@ from platformdirs import user_config_path, user_data_path
 
 from undaunted.agents.account import Account
 from undaunted.agents.agent import Agent
+from undaunted.agents.cgroup import find_cgroups
 from undaunted.agents.cli_agent import CliContext
 from undaunted.agents.environment import check_depth
 from undaunted.agents.process import GuardedRunner
@@ -132,6 +133,9 @@ class App:
                 agents = tuple(logins(settings, context, keys))
                 order = settings.order
                 secrets += [key for _, key in keys.values.values()]
+                secrets += _of_descriptions(settings)
+                if keys.values and (master := self._master_key_source().read()):
+                    secrets += master.keys
             yield self._compose(
                 agents, order, store, settings, emit=emit, redactor=Redactor(secrets)
             )
@@ -182,7 +186,7 @@ class App:
     @asynccontextmanager
     async def _context(self, settings: Settings, folder: Path) -> AsyncGenerator[CliContext]:
         """What the world gives to the agents; its processes have a guard while it is open."""
-        runner = GuardedRunner()
+        runner = GuardedRunner(cgroups=find_cgroups(self.env))
         try:
             yield CliContext(
                 env=self.env,
@@ -325,6 +329,12 @@ async def _stored_keys(store: Store, source: MasterKeySource) -> Keys:
         rows = await store.key_rows()
         return Keys(unreadable={(row.agent, row.account): str(error) for row in rows})
     return Keys({whose: (key.variable, key.value) for whose, key in stored.items()})
+
+
+def _of_descriptions(settings: Settings) -> list[str]:
+    """Secrets that were written into a description's environment."""
+    written = (d.environment.items() for d in settings.described.values())
+    return [value for items in written for name, value in items if _SECRET_NAME.search(name)]
 
 
 def _faults(written: Mapping[str, str]) -> dict[str, Fault]:

@@ -63,12 +63,14 @@ class AgentSettings(_Table):
         args: Further arguments, behind undaunted's own.
         model: The model to ask for.
         slots: Runs of this agent at the same time on this machine.
+        run_as: The user of this machine that its program runs as; only root can say so.
     """
 
     command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     model: str | None = None
     slots: int | None = Field(default=None, ge=1, le=1000)
+    run_as: str | None = None
 
 
 class AccountSettings(_Table):
@@ -314,7 +316,7 @@ def _allowed_in_project(
             # One word for all that is said of an agent.
             described = (".".join(name.split(".")[:2]), own)
             ignored += [described] if described not in ignored else []
-        elif name.startswith(("accounts.", "env.")) or name.endswith((".command", ".args")):
+        elif name.startswith(("accounts.", "env.")) or name.endswith((".command", ".args", ".run_as")):
             ignored.append((name, own))
         elif name == "permissions" and value == "full":
             ignored.append((name, "a project can't grant more than edit"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from undaunted.agents.account import Account
@@ -22,7 +22,9 @@ from undaunted.agents.gemini_output import GeminiReader
 from undaunted.agents.opencode import OpencodeAgent
 from undaunted.agents.opencode_output import OpencodeReader
 from undaunted.agents.reader import OutputReader
+from undaunted.agents.run_as import user_account
 from undaunted.agents.simulated import SimulatedReader
+from undaunted.agents.spawn_error import SpawnError
 from undaunted.config import AccountSettings, AgentSettings, Settings
 from undaunted.tasks import DEFAULT_ACCOUNT, split_key
 
@@ -95,6 +97,11 @@ def agent_of(name: str, settings: Settings, context: CliContext, account: Accoun
         KeyError: There is no such agent.
     """
     own = settings.agents.get(name, AgentSettings())
+    if own.run_as is not None:
+        try:
+            context = context.as_user(user_account(own.run_as))
+        except SpawnError as error:
+            account = replace(account, problem=str(error))
     if name in settings.described:
         return DescribedAgent(
             name,

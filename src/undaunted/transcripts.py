@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
 from undaunted.errors import StoreError
 from undaunted.redaction import Redactor
+from undaunted.stream_redaction import StreamRedactor
 
 __all__ = ["TranscriptRecorder", "TranscriptSink"]
 
@@ -21,10 +22,10 @@ OutputSink = Callable[[Stream, bytes], None]
 
 # What a crash of ours may cost of a transcript.
 _FLUSH_EVERY_S = 1.0
-# A line longer than this is taken in pieces; a secret that lies across two of them is not seen.
-_LINE_MAX_BYTES = 256 * 1024
 _HEAD_MAX_BYTES = 6 * 1024 * 1024
 _TAIL_MAX_BYTES = 2 * 1024 * 1024
+# The tail is left behind in pieces of this size.
+_PIECE_MAX_BYTES = 64 * 1024
 
 
 class TranscriptSink(Protocol):
@@ -112,17 +113,23 @@ class TranscriptRecorder:
 
 
 class _AttemptOutput:
-    """One attempt's output: whole lines, redacted; the head is handed on, the tail kept."""
+    """One attempt's output: redacted; the head is handed on, the tail kept.
+
+    The tail is kept as it came, in memory only, and redacted when nothing more comes: what an agent
+    floods and nobody keeps is not searched for secrets.
+    """
 
     def __init__(self, number: int, redactor: Redactor) -> None:
         self.number = number
         self.closed = False
         self._redactor = redactor
-        self._open_lines: dict[Stream, bytes] = {"stdout": b"", "stderr": b""}
+        self._streams: dict[Stream, StreamRedactor] = {
+            "stdout": StreamRedactor(redactor),
+            "stderr": StreamRedactor(redactor),
+        }
         self._pending: list[tuple[Stream, bytes]] = []
-        self._head_bytes = 0
-        self._tail: deque[tuple[Stream, bytes]] = deque()
-        self._tail_bytes = 0
+        self._head_left_bytes = _HEAD_MAX_BYTES
+        self._tail = _Tail()
 
     @property
     def max_bytes(self) -> int:
@@ -131,12 +138,12 @@ class _AttemptOutput:
 
     def take(self, stream: Stream, chunk: bytes) -> None:
         """Takes the next chunk of a stream."""
-        whole, newline, rest = (self._open_lines[stream] + chunk).rpartition(b"\n")
-        if len(rest) > _LINE_MAX_BYTES:
-            whole, newline, rest = whole + newline + rest, b"", b""
-        self._open_lines[stream] = rest
-        if whole or newline:
-            self._add(stream, whole + newline)
+        head = chunk[: self._head_left_bytes]
+        if head:
+            self._head_left_bytes -= len(head)
+            self._add(stream, self._streams[stream].feed(head))
+        if len(chunk) > len(head):
+            self._tail.take(stream, chunk[len(head) :])
 
     def pending(self) -> list[tuple[Stream, bytes]]:
         """What is to be written now; it is handed over once."""
@@ -147,20 +154,54 @@ class _AttemptOutput:
         """No more comes: the last lines and the tail are to be written."""
         if self.closed:
             return
-        for stream, rest in self._open_lines.items():
-            if rest:
-                self._add(stream, rest)
-        self._pending += self._tail
+        for stream in self._tail.torn:
+            # The line that the head ends in is not in the tail: what it held back stays away, since
+            # it could be most of a secret.
+            self._streams[stream] = StreamRedactor(self._redactor)
+        for stream, piece in self._tail.pieces(tear_max_bytes=self._redactor.reach_chars):
+            self._add(stream, self._streams[stream].feed(piece))
+        for stream, redactor in self._streams.items():
+            self._add(stream, redactor.close())
         self.closed = True
 
-    def _add(self, stream: Stream, data: bytes) -> None:
-        text = data.decode("utf-8", errors="surrogateescape")
-        clean = self._redactor.text(text).encode("utf-8", errors="surrogateescape")
-        if self._head_bytes < _HEAD_MAX_BYTES:
+    def _add(self, stream: Stream, clean: bytes) -> None:
+        if clean:
             self._pending.append((stream, clean))
-            self._head_bytes += len(clean)
-            return
-        self._tail.append((stream, clean))
-        self._tail_bytes += len(clean)
-        while self._tail_bytes > _TAIL_MAX_BYTES:
-            self._tail_bytes -= len(self._tail.popleft()[1])
+
+
+class _Tail:
+    """The newest bytes, the two streams in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.torn: set[Stream] = set()
+        """Streams of which something was left behind."""
+        self._pieces: deque[tuple[Stream, bytearray]] = deque()
+        self._bytes = 0
+
+    def take(self, stream: Stream, chunk: bytes) -> None:
+        """Takes the next chunk of a stream, and leaves the oldest behind where it is too much."""
+        for at in range(0, len(chunk), _PIECE_MAX_BYTES):
+            part = chunk[at : at + _PIECE_MAX_BYTES]
+            last = self._pieces[-1] if self._pieces else None
+            if last and last[0] == stream and len(last[1]) + len(part) <= _PIECE_MAX_BYTES:
+                last[1].extend(part)
+            else:
+                self._pieces.append((stream, bytearray(part)))
+            self._bytes += len(part)
+        while self._bytes > _TAIL_MAX_BYTES:
+            left_behind, piece = self._pieces.popleft()
+            self.torn.add(left_behind)
+            self._bytes -= len(piece)
+
+    def pieces(self, *, tear_max_bytes: int) -> Iterator[tuple[Stream, bytes]]:
+        """What is kept; a torn stream begins with its next line: the end of a secret is one too.
+
+        Args:
+            tear_max_bytes: Where the next line begins further away, it begins here.
+        """
+        tear_bytes = dict.fromkeys(self.torn, tear_max_bytes)
+        for stream, piece in self._pieces:
+            left = tear_bytes.get(stream, 0)
+            end = piece.find(b"\n", 0, left) + 1 or min(left, len(piece))
+            tear_bytes[stream] = 0 if piece[:end].endswith(b"\n") else left - end
+            yield stream, bytes(piece[end:])

@@ -34,6 +34,7 @@ from undaunted.agents.process_failures import spawn_failure
 from undaunted.agents.reader import OutputReader
 from undaunted.agents.reading_run import conclude, ending_of, run_and_read
 from undaunted.agents.reset_times import MAX_AHEAD
+from undaunted.agents.run_as import UserAccount
 from undaunted.failures import Failure, FailureKind
 from undaunted.tasks import Permissions, agent_key
 
@@ -61,6 +62,7 @@ class CliContext:
         pass_names: Further variables of `env` that every agent is to see.
         tz: The zone of times that agents print without one; None is the machine's.
         max_reset: Stated ends of limits further away than this are not believed.
+        user: The user that programs run as, with `env` as it is to that user; None is the caller.
     """
 
     env: Mapping[str, str]
@@ -70,6 +72,16 @@ class CliContext:
     pass_names: tuple[str, ...] = ()
     tz: tzinfo | None = None
     max_reset: timedelta = MAX_AHEAD
+    user: UserAccount | None = None
+
+    @property
+    def user_name(self) -> str | None:
+        """The login name of the user to run as; None is the caller."""
+        return None if self.user is None else self.user.name
+
+    def as_user(self, user: UserAccount) -> CliContext:
+        """The same world, seen by another user."""
+        return replace(self, env=user.environment(self.env), user=user)
 
 
 class CliAgent(ABC):
@@ -244,7 +256,7 @@ class CliAgent(ABC):
         command = (*self._command, *self.arguments(request), *self._extra_args, *request.extra_args)
         reader = self.reader()
         try:
-            async with attempt_folder() as tmpdir:
+            async with attempt_folder(owner=self._context.user) as tmpdir:
                 spec = ProcessSpec(
                     argv=command,
                     env=self._environment(request, tmpdir),
@@ -252,6 +264,7 @@ class CliAgent(ABC):
                     stdin=self.stdin(request),
                     timeout_s=request.timeout_s,
                     idle_timeout_s=request.idle_timeout_s,
+                    user=self._context.user_name,
                 )
                 ended = await self._run(spec, reader, sink, _impatient(notify, request))
         except LongWaitError as wait:
@@ -294,13 +307,14 @@ class CliAgent(ABC):
 
     async def _ask(self, arguments: tuple[str, ...]) -> str:
         """What the program prints for `arguments`, on both streams, in an empty folder."""
-        async with attempt_folder() as folder:
+        async with attempt_folder(owner=self._context.user) as folder:
             spec = ProcessSpec(
                 argv=(*self._command, *arguments),
                 env=self._environment(sample_request("read", token=folder.name), folder),
                 cwd=str(folder),
                 timeout_s=ASK_TIMEOUT_S,
                 idle_timeout_s=ASK_TIMEOUT_S,
+                user=self._context.user_name,
             )
             result = await self._context.run_process(spec)
         return f"{result.stdout.text}\n{result.stderr.text}"

@@ -34,10 +34,17 @@ class LineReader:
 
     def feed(self, chunk: bytes) -> None:
         """Takes the next chunk and delivers every line that it completes."""
-        *ends, rest = chunk.split(b"\n")
-        for end in ends:
-            self._keep(end)
-            self._deliver()
+        first, *lines = chunk.split(b"\n")
+        self._keep(first)
+        if not lines:
+            return
+        self._deliver()
+        rest = lines.pop()
+        for line in lines:  # these are whole, and need no keeping
+            if len(line) > self._line_max_bytes:
+                self.oversize_lines += 1
+            else:
+                self._on_line(line)
         self._keep(rest)
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
-"""Runs one command to its end: the only place where undaunted starts a process.
+"""Runs one command to its end: the only place where undaunted starts an agent's process.
 
 Whatever happens (the end, a timeout, a cancellation, a fault of the caller's), nothing that the
-command started is alive when `run_process` returns or raises.
+command started is alive when a runner returns or raises. `GuardedRunner` keeps that promise beyond
+this process's own death, and with cgroups also for what hides.
 
 Time is the event loop's and not an injected clock's: the processes are real and live in real time.
 """
@@ -10,22 +11,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
+import logging
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, Protocol, cast
+import sys
+from collections.abc import Callable
+from typing import Literal, cast
 
 from undaunted.agents.agent import OutputSink
-from undaunted.agents.captured_output import HEAD_MAX_BYTES, TAIL_MAX_BYTES, CapturedOutput
+from undaunted.agents.captured_output import CapturedOutput
+from undaunted.agents.cgroup import Cgroup, CgroupFolder
 from undaunted.agents.environment import ATTEMPT_VARIABLE
-from undaunted.agents.line_reader import LINE_MAX_BYTES, LineReader
+from undaunted.agents.line_reader import LineReader
+from undaunted.agents.process_guard import Guard, GuardedRun
+from undaunted.agents.process_spec import (
+    EndedBy,
+    ProcessResult,
+    ProcessRunner,
+    ProcessSpec,
+    no_line,
+    no_sink,
+)
 from undaunted.agents.process_table import ProcessEntry, process_table
 from undaunted.agents.process_tree import ProcessTree, carries_mark
+from undaunted.agents.process_user import credentials_for
 from undaunted.agents.spawn_error import SpawnError, spawn_error
+from undaunted.failures import FailureKind
 
 __all__ = [
     "EndedBy",
+    "GuardedRunner",
     "ProcessResult",
     "ProcessRunner",
     "ProcessSpec",
@@ -33,8 +47,7 @@ __all__ = [
     "run_process",
 ]
 
-EndedBy = Literal["exit", "timeout", "idle_timeout"]
-"""What ended a command: it exited (also by a signal that was not ours), or one of our limits."""
+_log = logging.getLogger(__name__)
 
 # How often the tree is looked at while the command runs, for the processes that would later be
 # known by nothing but their parent. A look takes about 20 us per process on the machine.
@@ -47,95 +60,18 @@ _PIPE_BYTES = 1024 * 1024
 # pipe already; more can only come from a process that it left behind.
 _SETTLE_S = 0.5
 
+# Between two attempts to remove an emptied cgroup.
+_REMOVE_EVERY_S = 0.01
+
 # How long asyncio may take to tell us the exit status of a process that is dead already.
 _REAP_S = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessSpec:
-    """A command and its limits.
-
-    Attributes:
-        argv: Program and arguments; never goes through a shell. A program without a slash is
-            looked up in the PATH of `env`.
-        env: The whole environment (`child_environment`). Its UNDAUNTED_ATTEMPT marks the processes.
-        cwd: Working directory.
-        stdin: Written to the command's standard input, which is then closed; the command never
-            gets ours.
-        timeout_s: Wall-clock limit in seconds.
-        idle_timeout_s: Longest time without a byte on stdout or stderr, in seconds.
-        grace_s: Seconds between TERM and KILL.
-        line_max_bytes: Longest line of stdout that is delivered.
-        head_max_bytes: Bytes kept from the beginning of each stream.
-        tail_max_bytes: Bytes kept from the end of each stream.
-    """
-
-    argv: tuple[str, ...]
-    env: Mapping[str, str] = field(repr=False)  # holds keys
-    cwd: str
-    stdin: bytes = field(default=b"", repr=False)
-    timeout_s: float
-    idle_timeout_s: float
-    grace_s: float = 5.0
-    line_max_bytes: int = LINE_MAX_BYTES
-    head_max_bytes: int = HEAD_MAX_BYTES
-    tail_max_bytes: int = TAIL_MAX_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessResult:
-    """How a command ended.
-
-    Attributes:
-        exit_code: Its exit status, negative for a signal; None only if it could not be ended.
-        ended_by: What ended it.
-        duration_s: Seconds from its start until nothing of it was alive.
-        stdout: Head and tail of its standard output.
-        stderr: Head and tail of its standard error.
-        oversize_lines: Lines of stdout that were too long and not delivered.
-        left_behind: Names of the processes that a command which exited had left running; they were
-            ended too.
-        survivors: Names of the processes that nothing could end (stuck in the kernel, or another
-            user's).
-    """
-
-    exit_code: int | None
-    ended_by: EndedBy
-    duration_s: float
-    stdout: CapturedOutput
-    stderr: CapturedOutput
-    oversize_lines: int = 0
-    left_behind: tuple[str, ...] = ()
-    survivors: tuple[str, ...] = ()
-
-
-def _no_line(_line: bytes) -> None:
-    """Takes a line that nobody reads."""
-
-
-def _no_sink(_stream: Literal["stdout", "stderr"], _chunk: bytes) -> None:
-    """Takes a chunk that nobody keeps."""
-
-
-class ProcessRunner(Protocol):
-    """What an agent needs to run its command: `run_process`, or a test's stand-in."""
-
-    async def __call__(
-        self,
-        spec: ProcessSpec,
-        *,
-        on_stdout_line: Callable[[bytes], None] = _no_line,
-        sink: OutputSink = _no_sink,
-    ) -> ProcessResult:
-        """See `run_process`."""
-        ...
 
 
 async def run_process(
     spec: ProcessSpec,
     *,
-    on_stdout_line: Callable[[bytes], None] = _no_line,
-    sink: OutputSink = _no_sink,
+    on_stdout_line: Callable[[bytes], None] = no_line,
+    sink: OutputSink = no_sink,
 ) -> ProcessResult:
     r"""Runs a command in a session of its own and returns how it ended.
 
@@ -156,7 +92,44 @@ async def run_process(
     Cancellation: ends everything first, in at most grace plus a few seconds, however often it is
     repeated; then it goes through.
     """
-    run = _Run(spec, on_stdout_line, sink)
+    return await _run(_Run(spec, on_stdout_line, sink))
+
+
+class GuardedRunner:
+    """Runs commands as `run_process` does, and has them ended even if this process is killed.
+
+    One for a program. It starts the guard process with its first run and, where the machine lets
+    it, gives each run a cgroup of its own.
+
+    Args:
+        cgroups: Where the runs' cgroups are made (`find_cgroups`); None is none.
+    """
+
+    def __init__(self, *, cgroups: CgroupFolder | None = None) -> None:
+        self._guard = Guard()
+        self._cgroups = cgroups
+
+    @property
+    def guard_pid(self) -> int | None:
+        """The guard's process id; None while there is none."""
+        return self._guard.pid
+
+    async def __call__(
+        self,
+        spec: ProcessSpec,
+        *,
+        on_stdout_line: Callable[[bytes], None] = no_line,
+        sink: OutputSink = no_sink,
+    ) -> ProcessResult:
+        """Runs a command; see `run_process`."""
+        return await _run(_Run(spec, on_stdout_line, sink, self._guard, self._cgroups))
+
+    async def aclose(self) -> None:
+        """Ends the guard; nothing may run any more. Another run would start a new one."""
+        await asyncio.to_thread(self._guard.close)
+
+
+async def _run(run: _Run) -> ProcessResult:
     # In a task of its own, which nobody cancels: a cancellation here is a request to the run, so
     # that it can neither tear a spawn in two nor cut the ending short.
     running = asyncio.create_task(run.execute())
@@ -178,8 +151,10 @@ def _widen(pipe: asyncio.ReadTransport) -> None:
     Gemini CLI exits before a full pipe is drained, with exit code 0 and without its result: seen
     in 8 of 12 runs with 300 KB of output and the usual 64 KiB, in none with 1 MiB.
     """
-    if not hasattr(fcntl, "F_SETPIPE_SZ"):
-        return  # not Linux
+    if sys.platform != "linux":
+        return
+    import fcntl  # noqa: PLC0415 - not on Windows, where this module can be imported all the same
+
     file = pipe.get_extra_info("pipe")
     # OSError: the user's share of pipe memory is used up, so 64 KiB it is. ValueError: the child
     # has closed its end already, and asyncio ours.
@@ -191,10 +166,18 @@ class _Run(asyncio.SubprocessProtocol):
     """One run: the protocol that asyncio calls with what the child does, and the run's course."""
 
     def __init__(
-        self, spec: ProcessSpec, on_stdout_line: Callable[[bytes], None], sink: OutputSink
+        self,
+        spec: ProcessSpec,
+        on_stdout_line: Callable[[bytes], None],
+        sink: OutputSink,
+        guard: Guard | None = None,
+        cgroups: CgroupFolder | None = None,
     ) -> None:
         self._spec = spec
         self._sink = sink
+        self._guard = guard
+        self._cgroups = cgroups
+        self._cgroup: Cgroup | None = None
         self._lines = LineReader(on_stdout_line, line_max_bytes=spec.line_max_bytes)
         self._captured = {
             fd: CapturedOutput(
@@ -213,22 +196,47 @@ class _Run(asyncio.SubprocessProtocol):
 
     async def execute(self) -> ProcessResult:
         """Starts the command, waits for its end, and leaves nothing of it alive."""
+        if sys.platform == "win32":
+            message = "undaunted runs agents on Linux and macOS, not on Windows; WSL is Linux"
+            raise SpawnError(FailureKind.MISCONFIGURED, message, blames_task=True)
         mark = self._spec.env.get(ATTEMPT_VARIABLE, "")
         if mark and carries_mark(os.environ.get(ATTEMPT_VARIABLE), mark):
             # Ending the tree would end us, and whatever started us.
             raise ValueError(f"{ATTEMPT_VARIABLE}={mark} is the mark of this process itself")
+        self._cgroup = self._cgroups.create() if self._cgroups else None
+        guarded: GuardedRun | None = None
+        try:
+            if self._guard:
+                path = self._cgroup.path if self._cgroup else None
+                guarded = self._guard.begin(mark=mark, cgroup=path)
+            return await self._execute(mark, guarded)
+        finally:
+            if guarded:
+                guarded.end()
+            await self._remove_cgroup()
+
+    async def _execute(self, mark: str, guarded: GuardedRun | None) -> ProcessResult:
         started = self._last_byte_at = self._loop.time()
         transport = await self._spawn()
-        tree = ProcessTree(transport.get_pid(), mark, table=process_table())
+        pid = transport.get_pid()
+        tree = ProcessTree(pid, mark, table=process_table(), cgroup=self._cgroup)
+
+        def tell(members: list[ProcessEntry]) -> None:
+            if guarded:
+                guarded.learn(pid, [member.identity for member in members])
+
         left_behind: list[ProcessEntry] = []
         try:
-            ended_by = await self._watch(tree, timeout_at=started + self._spec.timeout_s)
+            tell(tree.gather())
+            ended_by = await self._watch(tree, tell, timeout_at=started + self._spec.timeout_s)
             if ended_by == "exit":
                 await asyncio.wait((self._drained,), timeout=_SETTLE_S)
                 left_behind = tree.look()
             survivors: list[ProcessEntry] = []
             if ended_by != "exit" or left_behind:
                 survivors = await tree.end(grace_s=self._spec.grace_s)
+                if survivors:
+                    _log.warning("could not end %s", ", ".join(map(str, survivors)))
             await self._close(transport)
         except BaseException:
             # Nobody cancels this task but a loop that is torn down (a second Ctrl-C): no grace.
@@ -256,6 +264,7 @@ class _Run(asyncio.SubprocessProtocol):
         self._conclude("stopped")
 
     async def _spawn(self) -> asyncio.SubprocessTransport:
+        credentials = await credentials_for(self._spec.user, cwd=self._spec.cwd)
         try:
             transport, _ = await self._loop.subprocess_exec(
                 lambda: self,
@@ -265,12 +274,19 @@ class _Run(asyncio.SubprocessProtocol):
                 # A session of its own: no terminal to ask a question on, and a Ctrl-C at ours
                 # reaches the agent through us only.
                 start_new_session=True,
+                **credentials,
             )
         except (OSError, ValueError) as error:
             raise spawn_error(error, program=self._spec.argv[0], cwd=self._spec.cwd) from error
         return transport
 
-    async def _watch(self, tree: ProcessTree, *, timeout_at: float) -> EndedBy | Literal["stopped"]:
+    async def _watch(
+        self,
+        tree: ProcessTree,
+        tell: Callable[[list[ProcessEntry]], None],
+        *,
+        timeout_at: float,
+    ) -> EndedBy | Literal["stopped"]:
         while True:
             now = self._loop.time()
             idle_at = self._last_byte_at + self._spec.idle_timeout_s
@@ -282,7 +298,7 @@ class _Run(asyncio.SubprocessProtocol):
             await asyncio.wait((self._over,), timeout=max(pause_s, 0))
             if self._over.done():
                 return self._over.result()
-            tree.look()
+            tell(tree.look())
 
     async def _close(self, transport: asyncio.SubprocessTransport) -> None:
         """Closes our ends of the pipes; everything of ours that could use them is gone."""
@@ -296,6 +312,14 @@ class _Run(asyncio.SubprocessProtocol):
         # close() ends both pipes within a few turns of the loop: after that nothing is delivered.
         await self._drained
 
+    async def _remove_cgroup(self) -> None:
+        """Removes the run's group; what the kernel has not quite let go of yet takes some looks."""
+        until = self._loop.time() + _SETTLE_S
+        while self._cgroup and not self._cgroup.remove():
+            if self._loop.time() >= until:
+                return  # something stuck lives in it; a later undaunted removes what is left
+            await asyncio.sleep(_REMOVE_EVERY_S)
+
     def _conclude(self, ended_by: EndedBy | Literal["stopped"]) -> None:
         if not self._over.done():
             self._over.set_result(ended_by)
@@ -304,6 +328,9 @@ class _Run(asyncio.SubprocessProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         child = cast("asyncio.SubprocessTransport", transport)
+        if self._cgroup:
+            # Before it gets its prompt: no tool that the prompt leads to can be started outside.
+            self._cgroup.enter(child.get_pid())
         stdin = cast("asyncio.WriteTransport", child.get_pipe_transport(0))
         # asyncio writes as the child reads; a child that closes the pipe unread is no error.
         stdin.write(self._spec.stdin)

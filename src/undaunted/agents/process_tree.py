@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from undaunted.agents.cgroup import Cgroup
 from undaunted.agents.environment import ATTEMPT_VARIABLE
 from undaunted.agents.process_table import ProcessEntry, ProcessTable
 
@@ -29,19 +30,20 @@ def carries_mark(value: str | None, mark: str) -> bool:
 class ProcessTree:
     """A child and all that came of it.
 
-    At a look, a process belongs to the tree when it is the child, its parent belongs, its session
-    is the child's, or its environment carries the attempt's mark; once it belongs, it always does.
-    So a tool in a session of its own is found though its parent died (agents leave such tools
-    running when they are ended), and a nested undaunted's processes are.
+    At a look, a process belongs to the tree when it is the child, its parent or the leader of its
+    session belongs, its session is the child's, its environment carries the attempt's mark, or it
+    is in the run's cgroup; once it belongs, it always does. So a tool in a session of its own is
+    found though its parent died (agents leave such tools running when they are ended), and a nested
+    undaunted's processes are.
 
-    Not found is a process that left the session, cleared its environment and lost its parent, all
-    between two looks. Holding on to that one too would take a cgroup (which needs rights) or being
-    the subreaper (which would change the program that uses this library).
+    Not found without a cgroup is a process that left the session, cleared its environment and lost
+    its parent, all between two looks.
 
     Args:
         pid: The child's process id; it leads a session of its own.
         mark: The child's value of UNDAUNTED_ATTEMPT; "" where it has none.
         table: How to look at the machine's processes.
+        cgroup: The run's own, if it has one.
         send: Sends a signal to a process id.
     """
 
@@ -51,13 +53,16 @@ class ProcessTree:
         mark: str,
         *,
         table: ProcessTable,
+        cgroup: Cgroup | None = None,
         send: Callable[[int, int], None] = os.kill,
     ) -> None:
         self._pid = pid
         self._mark = mark
         self._table = table
+        self._cgroup = cgroup
         self._send = send
-        self._members: set[tuple[int, float]] = set()
+        # As of the last look; None before the first, when the child is known by its pid alone.
+        self._members: frozenset[tuple[int, float]] | None = None
 
     def look(self) -> list[ProcessEntry]:
         """Returns the tree's living processes and remembers them.
@@ -65,15 +70,40 @@ class ProcessTree:
         The answer holds for a moment only: signals have to follow at once, before another process
         can get the same pid.
         """
+        inside = self._cgroup.pids() if self._cgroup else frozenset[int]()
         living = self._table.read()
-        own = {entry.pid for entry in living.values() if self._belongs(entry)}
+        session = self._session(living)
+        own = {
+            pid
+            for pid, entry in living.items()
+            if pid in inside or entry.session_id == session or self._belongs(entry)
+        }
         # A child may stand before its parent: repeated until no new one is found.
         found = own
         while found:
-            found = {e.pid for e in living.values() if e.parent_pid in found} - own
+            found = {
+                e.pid for e in living.values() if e.parent_pid in found or e.session_id in found
+            } - own
             own |= found
         members = [living[pid] for pid in sorted(own)]
-        self._members.update(member.identity for member in members)
+        # Those that are gone since the last look don't come back: an identity is nobody else's.
+        self._members = frozenset(member.identity for member in members)
+        return members
+
+    def gather(self) -> list[ProcessEntry]:
+        """Moves into the cgroup what the child started before it was moved there; then a look.
+
+        What is being forked meanwhile is found in the next round, until there is nothing outside.
+        """
+        members = self.look()
+        tried: set[int] = set()
+        while self._cgroup and (
+            strays := {entry.pid for entry in members} - self._cgroup.pids() - tried
+        ):
+            tried |= strays  # one that can't be moved is still found as it is without a cgroup
+            for pid in strays:
+                self._cgroup.enter(pid)
+            members = self.look()
         return members
 
     async def end(self, *, grace_s: float, kill_wait_s: float = KILL_WAIT_S) -> list[ProcessEntry]:
@@ -88,13 +118,23 @@ class ProcessTree:
         # A stopped process gets its TERM only when it goes on.
         if not await self._tell(signal.SIGTERM, signal.SIGCONT, within_s=grace_s):
             return []
+        if self._cgroup:
+            self._cgroup.kill()
         return await self._tell(signal.SIGKILL, within_s=kill_wait_s)
 
+    def _session(self, living: Mapping[int, ProcessEntry]) -> int | None:
+        """The child's session, while that is its number: afterwards another may bear it."""
+        leader = living.get(self._pid)
+        if leader is None or self._members is None or leader.identity in self._members:
+            return self._pid
+        return None
+
     def _belongs(self, entry: ProcessEntry) -> bool:
-        if entry.identity in self._members or entry.session_id == self._pid:
+        if self._members is None:
+            if entry.pid == self._pid:
+                return True  # the first look: later its number may be another's
+        elif entry.identity in self._members:
             return True
-        if entry.pid == self._pid and not self._members:
-            return True  # the first look: later its number may be another's
         return bool(self._mark) and carries_mark(
             self._table.variable(entry.pid, ATTEMPT_VARIABLE), self._mark
         )

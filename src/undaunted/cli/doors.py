@@ -17,6 +17,7 @@ from undaunted.events import Listener
 if TYPE_CHECKING:
     # It brings the database with it, which takes most of a start: the composition root imports it
     # when a command asks for the service.
+    from undaunted.key_service import KeyService
     from undaunted.service import Service
 
 __all__ = ["Doors", "doors_of"]
@@ -81,6 +82,14 @@ class Doors(Protocol):
 
         Raises:
             ConfigurationError: A fault or an agent is unknown.
+        """
+        ...
+
+    def keys(self) -> AbstractAsyncContextManager[KeyService]:
+        """The stored keys; needs neither agents nor a master key.
+
+        Raises:
+            StoreError: The store can't be used.
         """
         ...
 

@@ -6,13 +6,12 @@ import asyncio
 import getpass
 import sys
 import warnings
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Protocol, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from undaunted.cli.doors import Doors
+from undaunted.cli.doors import Doors, doors_of
 from undaunted.cli.stdout import write_json, write_line
 from undaunted.cli.terminal import Cell, Terminal, print_table
 from undaunted.errors import ConfigurationError
@@ -20,9 +19,9 @@ from undaunted.events import iso
 from undaunted.redaction import SECRET_MIN_CHARS
 
 if TYPE_CHECKING:
-    from undaunted.key_service import KeyReport, KeyService  # they bring the database with them
+    from undaunted.key_service import KeyReport  # it brings the database with it
 
-__all__ = ["KeyDoors", "keys_commands"]
+__all__ = ["keys_commands"]
 
 _COLUMNS = ("AGENT", "ACCOUNT", "VARIABLE", "FINGERPRINT", "CREATED", "UPDATED")
 
@@ -35,18 +34,6 @@ _Login = Annotated[
         metavar="AGENT[/ACCOUNT]", help="The agent, or one of its logins.", show_default=False
     ),
 ]
-
-
-class KeyDoors(Doors, Protocol):
-    """What `keys` needs of the composition root beside the rest."""
-
-    def keys(self) -> AbstractAsyncContextManager[KeyService]:
-        """The stored keys; needs neither agents nor a master key.
-
-        Raises:
-            StoreError: The store can't be used.
-        """
-        ...
 
 
 def keys_commands() -> typer.Typer:
@@ -76,7 +63,7 @@ def _set(
     ] = None,
 ) -> None:
     """Store a key: typed without being shown, or from stdin; never from the command line."""
-    asyncio.run(_store(_doors(context), login, name))
+    asyncio.run(_store(doors_of(context), login, name))
 
 
 def _list(
@@ -85,20 +72,20 @@ def _list(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
     """Show which keys are stored, and never a key."""
-    asyncio.run(_show(_doors(context), as_json=as_json))
+    asyncio.run(_show(doors_of(context), as_json=as_json))
 
 
 def _delete(context: typer.Context, login: _Login) -> None:
     """Forget a stored key."""
-    asyncio.run(_forget(_doors(context), login))
+    asyncio.run(_forget(doors_of(context), login))
 
 
 def _rotate(context: typer.Context) -> None:
     """Change the master key, and encrypt every stored key anew."""
-    asyncio.run(_change(_doors(context)))
+    asyncio.run(_change(doors_of(context)))
 
 
-async def _store(doors: KeyDoors, login: str, name: str | None) -> None:
+async def _store(doors: Doors, login: str, name: str | None) -> None:
     async with doors.keys() as keys:
         variable = keys.variable(login, name)  # a wrong name is told before a secret is asked for
         value = _read_value(f"{variable} for {login}: ")
@@ -112,7 +99,7 @@ async def _store(doors: KeyDoors, login: str, name: str | None) -> None:
     write_line(f"{login}: {variable} is stored")
 
 
-async def _show(doors: KeyDoors, *, as_json: bool) -> None:
+async def _show(doors: Doors, *, as_json: bool) -> None:
     async with doors.keys() as keys:
         reports, problem = await keys.list()
     terminal = Terminal(quiet=as_json)
@@ -126,22 +113,18 @@ async def _show(doors: KeyDoors, *, as_json: bool) -> None:
         terminal.note("no key is stored; store one with: undaunted keys set AGENT")
 
 
-async def _forget(doors: KeyDoors, login: str) -> None:
+async def _forget(doors: Doors, login: str) -> None:
     async with doors.keys() as keys:
         await keys.delete(login)
     write_line(f"{login}: the key is deleted")
 
 
-async def _change(doors: KeyDoors) -> None:
+async def _change(doors: Doors) -> None:
     async with doors.keys() as keys:
         count, left_to_do = await keys.rotate()
     write_line("1 key encrypted anew" if count == 1 else f"{count} keys encrypted anew")
     if left_to_do:
         Terminal().note(f"! {left_to_do}", "yellow")
-
-
-def _doors(context: typer.Context) -> KeyDoors:
-    return cast("KeyDoors", context.obj)
 
 
 def _read_value(prompt: str) -> str:

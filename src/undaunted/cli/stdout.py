@@ -24,8 +24,12 @@ def as_json(value: object) -> str:
 
 
 def write_json(value: object) -> None:
-    """Writes `value` as one line of JSON, at once."""
-    write_line(as_json(value))
+    """Writes `value` as one line of JSON, at once; to a terminal in ASCII.
+
+    JSON escapes what is below U+0020 only; a terminal would obey further controls, and show marks
+    of direction.
+    """
+    write_line(json.dumps(value) if sys.stdout.isatty() else as_json(value))
 
 
 def write_answer(answer: str) -> None:

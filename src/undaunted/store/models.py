@@ -24,6 +24,7 @@ __all__ = [
     "AgentHealthModel",
     "AttemptModel",
     "Model",
+    "StoredKeyModel",
     "TaskFailure",
     "TaskModel",
     "TranscriptModel",
@@ -180,6 +181,19 @@ class AgentHealthModel(Model):
     failures: Mapped[int]
     total_duration_s: Mapped[float]
     total_cost_usd: Mapped[float]
+    updated_at: Mapped[datetime]
+
+
+class StoredKeyModel(Model):
+    """`key_store.KeyRow`: the key of one of an agent's logins; never in plain."""
+
+    __tablename__ = "stored_keys"
+
+    agent: Mapped[str] = mapped_column(primary_key=True)
+    account: Mapped[str] = mapped_column(primary_key=True)
+    variable: Mapped[str]
+    token: Mapped[str]
+    created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
 

@@ -13,6 +13,7 @@ from typing import Self
 from undaunted.store.engine import BUSY_TIMEOUT_S, Database
 from undaunted.store.health_store import HealthStore
 from undaunted.store.interruption import sweep_interrupted
+from undaunted.store.key_store import KeyStore
 from undaunted.store.store_errors import file_error
 from undaunted.store.task_reader import TaskReader
 from undaunted.store.task_store import TaskStore
@@ -25,8 +26,8 @@ __all__ = ["FILE_NAME", "Store"]
 FILE_NAME = "undaunted.db"
 
 
-class Store(TaskReader, TaskStore, HealthStore, TranscriptStore):
-    """Tasks, attempts, failures, agents' health and transcripts, in one SQLite file.
+class Store(TaskReader, TaskStore, HealthStore, KeyStore, TranscriptStore):
+    """Tasks, attempts, failures, agents' health, keys and transcripts, in one SQLite file.
 
     Concurrency: any number of processes and coroutines may use one file at once; none of them
     sees a change half made.

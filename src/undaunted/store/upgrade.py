@@ -23,7 +23,7 @@ from undaunted.store.store_errors import database_error, file_error
 __all__ = ["HEAD", "MIGRATIONS", "is_current", "upgrade"]
 
 # The newest revision in migrations/versions; a test compares them.
-HEAD = "0001"
+HEAD = "0002"
 MIGRATIONS = files("undaunted.store") / "migrations"
 
 

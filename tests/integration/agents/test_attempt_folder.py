@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
-from undaunted.agents.attempt_folder import attempt_folder
+from undaunted.agents.attempt_folder import _unlock, attempt_folder
 
 
 def left_in(folder: Path) -> list[Path]:
@@ -33,8 +34,13 @@ async def test_it_is_removed_after_a_failure(tmp_path: Path) -> None:
     assert left_in(tmp_path) == []
 
 
-async def test_read_only_folders_are_removed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("user_id", [0, 1000], ids=["root", "not root"])
+async def test_read_only_folders_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user_id: int
+) -> None:
     """Nested folders without any permission don't keep it from being removed."""
+    if os.geteuid() == 0:  # anybody else can't do as root does
+        monkeypatch.setattr(os, "geteuid", lambda: user_id)
     async with attempt_folder(tmp_path) as folder:
         inner = folder / "cache" / "module"
         inner.mkdir(parents=True)
@@ -51,6 +57,19 @@ async def test_a_links_target_is_left_alone(tmp_path: Path) -> None:
     async with attempt_folder(tmp_path) as folder:
         (folder / "link").symlink_to(target)
     assert stat.S_IMODE(target.stat().st_mode) == 0o500
+
+
+def test_permissions_are_given_back_from_the_top(tmp_path: Path) -> None:
+    """Every folder below can be entered and emptied again, at any depth; links are no folders."""
+    inner = tmp_path / "cache" / "module"
+    inner.mkdir(parents=True)
+    outside = tmp_path / "link"
+    outside.symlink_to("/")
+    inner.chmod(0)
+    inner.parent.chmod(0o500)
+    _unlock(tmp_path)
+    modes = [stat.S_IMODE(folder.stat().st_mode) for folder in (inner.parent, inner)]
+    assert modes == [0o700, 0o700]
 
 
 async def test_what_can_not_be_removed_is_said(

@@ -18,18 +18,21 @@ from filelock import FileLock
 
 from undaunted.errors import StoreError, StoreTooNewError
 from undaunted.store.engine import migration_engine
+from undaunted.store.key_vault import StoredKey
+from undaunted.store.master_key import MasterKeySource
 from undaunted.store.models import Model
 from undaunted.store.store import FILE_NAME, Store
 from undaunted.store.upgrade import HEAD, MIGRATIONS, upgrade
 from undaunted.tasks import Task
 
-LATER = '''
+NEXT = f"{int(HEAD) + 1:04}"
+LATER = f'''
 """A later version's change, made up for the test."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{NEXT}"
+down_revision = "{HEAD}"
 
 
 def upgrade() -> None:
@@ -68,7 +71,7 @@ def later(tmp_path: Path) -> Path:
     """The migrations of a later version of undaunted."""
     with as_file(MIGRATIONS) as folder:
         shutil.copytree(folder, tmp_path / "later")
-    (tmp_path / "later" / "versions" / "0002_later.py").write_text(LATER)
+    (tmp_path / "later" / "versions" / f"{NEXT}_later.py").write_text(LATER)
     return tmp_path / "later"
 
 
@@ -91,20 +94,47 @@ def test_models_and_migrations_agree(tmp_path: Path) -> None:
     engine.dispose()
 
 
+async def test_a_file_of_the_first_revision_keeps_its_rows_and_takes_keys(tmp_path: Path) -> None:
+    """What the first release wrote is read by this one, which then stores keys in it."""
+    first = tmp_path / "first"
+    with as_file(MIGRATIONS) as folder:
+        shutil.copytree(folder, first)
+    for script in (first / "versions").glob("[0-9]*.py"):
+        if not script.name.startswith("0001"):
+            script.unlink()
+    data = tmp_path / "data"
+    data.mkdir()
+    upgrade(data / FILE_NAME, migrations=first, head="0001")
+    query(
+        data / FILE_NAME,
+        "INSERT INTO tasks (id, prompt, permissions, agents, models, agent_args, env_names,"
+        " timeout_s, idle_timeout_s, deadline_s, max_wait_s, max_attempts, state, created_at,"
+        " switches) VALUES ('old', 'kept', 'edit', '[]', '{}', '{}', '[]', 1, 1, 1, 0, 3,"
+        " 'succeeded', '2026-11-23 14:47:00.000000', 0)",
+    )
+    source = MasterKeySource({}, config_folder=tmp_path / "config", data_folder=data)
+    async with await Store.open(data, clock_now=now) as store:
+        assert (await store.task("old")).task.prompt == "kept"
+        await store.put_key(source, "claude", "default", StoredKey("ANTHROPIC_API_KEY", "value"))
+    async with await Store.open(data, clock_now=now) as store:
+        assert [key.value for key in (await store.stored_keys(source)).values()] == ["value"]
+    assert query(data / FILE_NAME, "SELECT version_num FROM alembic_version") == [(HEAD,)]
+
+
 async def test_an_older_file_is_upgraded_with_its_rows(filled: Path, later: Path) -> None:
     """Rows, and the rows that refer to them, survive a table that had to be built anew."""
-    upgrade(filled, migrations=later, head="0002")
+    upgrade(filled, migrations=later, head=NEXT)
     assert query(filled, "SELECT id, prompt, colour FROM tasks") == [("kept", "kept", "blue")]
     assert query(filled, "SELECT task_id FROM task_failures") == [("kept",)]
     assert query(filled, "PRAGMA foreign_key_check") == []
-    assert query(filled, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert query(filled, "SELECT version_num FROM alembic_version") == [(NEXT,)]
 
 
 def test_an_upgrade_that_fails_leaves_the_file_as_it_was(filled: Path, later: Path) -> None:
     """All revisions are one transaction: no half of one is ever in a file."""
-    (later / "versions" / "0002_later.py").write_text(FAILING)
+    (later / "versions" / f"{NEXT}_later.py").write_text(FAILING)
     with pytest.raises(RuntimeError, match="goes down"):
-        upgrade(filled, migrations=later, head="0002")
+        upgrade(filled, migrations=later, head=NEXT)
     assert query(filled, "SELECT version_num FROM alembic_version") == [(HEAD,)]
     assert "colour" not in {name for _, name, *_ in query(filled, "PRAGMA table_info(tasks)")}
     assert query(filled, "SELECT name FROM sqlite_master WHERE name LIKE '_alembic_tmp%'") == []
@@ -120,10 +150,10 @@ async def test_a_file_from_before_the_first_revision_is_upgraded(tmp_path: Path)
 
 async def test_a_newer_file_is_refused_and_left_alone(filled: Path, later: Path) -> None:
     """The error says both revisions and what to do; not a byte is changed."""
-    upgrade(filled, migrations=later, head="0002")
+    upgrade(filled, migrations=later, head=NEXT)
     before = content(filled)
     with pytest.raises(
-        StoreTooNewError, match=rf"revision 0002.*up to {HEAD}.*newer one"
+        StoreTooNewError, match=rf"revision {NEXT}.*up to {HEAD}.*newer one"
     ) as caught:
         await Store.open(filled.parent, clock_now=now)
     assert str(filled) in str(caught.value)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
+from undaunted.agents.cgroup import Cgroup
 from undaunted.agents.process_table import ProcessEntry, ProcessTable
 from undaunted.agents.process_tree import ProcessTree
 
@@ -29,9 +31,9 @@ class Machine:
         if mark:
             self.marks[pid] = mark
 
-    def tree(self, mark: str = "tok") -> ProcessTree:
+    def tree(self, mark: str = "tok", group: Cgroup | None = None) -> ProcessTree:
         table = ProcessTable(lambda: dict(self.entries), lambda pid, _: self.marks.get(pid))
-        return ProcessTree(ROOT, mark, table=table, send=self.send)
+        return ProcessTree(ROOT, mark, table=table, cgroup=group, send=self.send)
 
     def send(self, pid: int, number: int) -> None:
         self.sent.append((pid, number))
@@ -109,6 +111,78 @@ def test_a_pid_used_again_is_a_stranger(machine: Machine) -> None:
     tree.look()
     machine.add(200, parent=1, session=200, started=7)
     assert pids(tree) == [ROOT]
+
+
+def test_a_session_whose_number_is_used_again_is_a_strangers(machine: Machine) -> None:
+    """Once another process has the child's number, a session of that number is not ours."""
+    tree = machine.tree()
+    tree.look()
+    machine.add(ROOT, session=ROOT, started=7)
+    machine.add(200, session=ROOT)
+    assert pids(tree) == []
+
+
+def test_a_session_that_a_member_leads_is_ours(machine: Machine) -> None:
+    """An orphan without environment, in the session of a tool that is still there."""
+    machine.add(200, session=200, mark="tok")
+    machine.add(210, session=200)
+    assert pids(machine.tree()) == [ROOT, 200, 210]
+
+
+class Group(Cgroup):
+    """A cgroup without a kernel: it knows who was moved into it."""
+
+    def __init__(self, machine: Machine, *inside: int, refused: int = 0) -> None:
+        super().__init__(Path("/nowhere"))
+        self.inside = {*inside}
+        self.refused = refused
+        self.machine = machine
+
+    def enter(self, pid: int) -> bool:
+        if pid == self.refused:
+            return False
+        self.inside.add(pid)
+        if pid == 200:  # it has forked in the meantime
+            self.machine.add(201, parent=200, session=200)
+        return True
+
+    def pids(self) -> frozenset[int]:
+        return frozenset(self.inside)
+
+    def kill(self) -> None:
+        for pid in self.inside:
+            self.machine.send(pid, signal.SIGKILL)
+
+
+def test_who_is_in_the_group_belongs(machine: Machine) -> None:
+    """A process in the run's cgroup is the run's, whatever else it hides."""
+    machine.add(200, session=200)
+    machine.add(210, session=210)
+    assert pids(machine.tree(group=Group(machine, ROOT, 200))) == [ROOT, 200]
+
+
+def test_those_outside_are_gathered(machine: Machine) -> None:
+    """What was started before the child was moved is moved too, and what that has started."""
+    machine.add(200, parent=ROOT, session=200)
+    group = Group(machine, ROOT)
+    assert [e.pid for e in machine.tree(group=group).gather()] == [ROOT, 200, 201]
+    assert group.inside == {ROOT, 200, 201}
+
+
+def test_one_that_can_not_be_moved_is_asked_once(machine: Machine) -> None:
+    """A process that stays outside is a member all the same, and nothing waits for it."""
+    machine.add(300, parent=ROOT, session=300)
+    group = Group(machine, ROOT, refused=300)
+    assert [e.pid for e in machine.tree(group=group).gather()] == [ROOT, 300]
+
+
+async def test_the_group_is_killed_after_the_grace(machine: Machine) -> None:
+    """TERM goes to each; what is then left goes with the group."""
+    machine.add(200, session=200)
+    group = Group(machine, ROOT, 200)
+    assert await machine.tree(group=group).end(grace_s=0) == []
+    assert [number for _, number in machine.sent][-2:] == [signal.SIGKILL, signal.SIGKILL]
+    assert len(machine.sent) == 6
 
 
 async def test_the_end_is_asked_for_and_then_made(machine: Machine) -> None:
