@@ -59,6 +59,7 @@ class Codex:
             timeout_s=120.0,
             idle_timeout_s=idle_timeout_s,
             resume_session_id=resume,
+            longest_wait_s=60.0,
         )
         return await CodexAgent(context).run(
             request, sink=lambda *_: None, notify=self.notices.append
@@ -127,7 +128,7 @@ async def test_a_session_that_is_gone_begins_anew(codex: Codex) -> None:
 async def test_arguments_that_no_resumed_run_takes(codex: Codex) -> None:
     """Where the person's own arguments are for new sessions only, a new one it is."""
     first = await codex.run()
-    done = await codex.run(resume=first.agent_session_id, extra_args=("--add-dir", "/tmp"))
+    done = await codex.run(resume=first.agent_session_id, extra_args=("--add-dir", str(codex.cwd)))
     assert done.content == "says codex"
     assert done.agent_session_id != first.agent_session_id
     assert codex.lost_sessions() == 1
@@ -223,3 +224,12 @@ async def test_inner_retries_are_few_and_told(codex: Codex) -> None:
     assert failed.failure is not None
     assert failed.inner_retries == 2
     assert len(codex.api.model_requests) == 3
+
+
+async def test_offline_is_not_waited_out(codex: Codex) -> None:
+    """It would wait for the network for ever; the task moves on after a few of its notices."""
+    await codex.api.set_fault("refused")
+    failed = await codex.run()
+    assert failed.failure is not None
+    assert (failed.failure.kind, failed.inner_retries) == ("network", 3)
+    assert "waiting for network" in failed.failure.message
