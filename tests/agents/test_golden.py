@@ -1,7 +1,8 @@
 """Golden cases: what a real command line printed, and what it means; a case is a folder.
 
 A folder `tests/agents/<agent>/<case>/` holds `stdout`, `stderr` and `case.json`: how it was seen,
-the exit code, the instant, and what is expected.
+the exit code, the instant, and what is expected. `evidence` is expected where a second rule would
+come to the same kind: the case is then about the first one (`test_rules_matter.py`).
 """
 
 from __future__ import annotations
@@ -15,11 +16,20 @@ import pytest
 
 from undaunted.agents.agent import AgentResult
 from undaunted.agents.claude_output import ClaudeReader
+from undaunted.agents.codex_output import CodexReader
+from undaunted.agents.copilot_output import CopilotReader
 from undaunted.agents.gemini_output import GeminiReader
+from undaunted.agents.opencode_output import OpencodeReader
 from undaunted.agents.reader import Ending
 
 HERE = Path(__file__).parent
-READERS = {"claude": ClaudeReader, "gemini": GeminiReader}
+READERS = {
+    "claude": ClaudeReader,
+    "codex": CodexReader,
+    "copilot": CopilotReader,
+    "gemini": GeminiReader,
+    "opencode": OpencodeReader,
+}
 CASES = sorted(path.parent for path in HERE.glob("*/*/case.json"))
 
 
@@ -34,12 +44,9 @@ def read(folder: Path, case: dict[str, Any]) -> AgentResult:
     return reader.conclude(ending, now=datetime.fromisoformat(case["now"]), tz=UTC)
 
 
-@pytest.mark.parametrize("folder", CASES, ids=lambda p: f"{p.parent.name}-{p.name}")
-def test_golden_case(folder: Path) -> None:
-    """A recorded run is understood as its case says."""
-    case = json.loads((folder / "case.json").read_text())
-    result = read(folder, case)
-    seen: dict[str, object] = {
+def understood(result: AgentResult, expected: dict[str, Any]) -> dict[str, Any]:
+    """What was understood, in the words of a case's `expected`."""
+    seen: dict[str, Any] = {
         "kind": str(result.failure.kind) if result.failure else "success",
         "inner_retries": result.inner_retries,
     }
@@ -48,11 +55,20 @@ def test_golden_case(folder: Path) -> None:
     else:
         seen["action"] = str(result.failure.action)
         seen["source"] = result.failure.evidence.split(":")[0]
+        if "evidence" in expected:
+            seen["evidence"] = result.failure.evidence
         if result.failure.resets_at is not None:
             seen["resets_at"] = result.failure.resets_at.isoformat()
     if result.permission_denials:
         seen["denied"] = [denial.tool for denial in result.permission_denials]
-    assert seen == case["expected"]
+    return seen
+
+
+@pytest.mark.parametrize("folder", CASES, ids=lambda p: f"{p.parent.name}-{p.name}")
+def test_golden_case(folder: Path) -> None:
+    """A recorded run is understood as its case says."""
+    case = json.loads((folder / "case.json").read_text())
+    assert understood(read(folder, case), case["expected"]) == case["expected"]
 
 
 @pytest.mark.parametrize("agent", sorted(READERS))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from undaunted.agents.agent import AgentRequest
 from undaunted.agents.claude_output import ClaudeReader
 from undaunted.agents.cli_agent import INNER_RETRIES, CliAgent
+from undaunted.agents.credentials import Credential, CredentialSource
 from undaunted.tasks import Permissions
 
 __all__ = ["ClaudeAgent"]
@@ -27,6 +28,16 @@ _PERMISSION_FLAGS: dict[Permissions, tuple[str, ...]] = {
     "edit": ("--permission-mode", "acceptEdits"),
     "full": ("--permission-mode", "bypassPermissions"),
 }
+
+# The requests go to a cloud, with that cloud's login: no other one is looked at.
+_CLOUD_SWITCHES = (
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_VERTEX",
+    "CLAUDE_CODE_USE_FOUNDRY",
+    "CLAUDE_CODE_USE_MANTLE",
+    "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+)
+_OFF = frozenset({"", "0", "false", "no", "off"})
 
 
 class ClaudeAgent(CliAgent):
@@ -67,13 +78,23 @@ class ClaudeAgent(CliAgent):
             "CLAUDE_CODE_SSE_PORT",
         }
     )
-    credential_names = (
-        "ANTHROPIC_API_KEY",
-        "ANTHROPIC_AUTH_TOKEN",
-        "CLAUDE_CODE_OAUTH_TOKEN",
-        "AWS_BEARER_TOKEN_BEDROCK",
+    # In the program's own order (its documentation's table of precedence).
+    credentials = (
+        CredentialSource("key", "ANTHROPIC_AUTH_TOKEN"),
+        CredentialSource("key", "ANTHROPIC_API_KEY"),
+        CredentialSource("key", file="settings.json", key_path=("apiKeyHelper",)),
+        CredentialSource("subscription", "CLAUDE_CODE_OAUTH_TOKEN"),
+        CredentialSource(
+            "subscription", file=".credentials.json", key_path=("claudeAiOauth", "accessToken")
+        ),
+        CredentialSource("login", file=".credentials.json"),
+        CredentialSource("key", "AWS_BEARER_TOKEN_BEDROCK"),
     )
-    credential_files = (".claude/.credentials.json",)
+    key_variable = "ANTHROPIC_API_KEY"
+    config_variable = "CLAUDE_CONFIG_DIR"
+    config_folder = ".claude"
+    resumes = True
+    tested_version = "2.1.197"
 
     def permission_flags(self, permissions: Permissions) -> tuple[str, ...]:
         """The agent's own flags for `permissions`."""
@@ -91,8 +112,7 @@ class ClaudeAgent(CliAgent):
             "--verbose",
             # Pieces of the answer as they come: else a long answer looks like a hang.
             "--include-partial-messages",
-            "--session-id",
-            request.agent_session_id,
+            *_session(request),
             *model,
             *self.permission_flags(request.permissions),
         )
@@ -104,7 +124,7 @@ class ClaudeAgent(CliAgent):
         only, and drops a blank one: so the prompt reaches the model as it was typed. As plain text
         `/clear` would be obeyed, `/nosuch` be answered with a success, and `@name` read the file.
         """
-        blocks = [{"type": "text", "text": request.prompt}, {"type": "text", "text": " "}]
+        blocks = [{"type": "text", "text": self.message(request)}, {"type": "text", "text": " "}]
         message = {"type": "user", "message": {"role": "user", "content": blocks}}
         return json.dumps(message).encode() + b"\n"
 
@@ -115,6 +135,30 @@ class ClaudeAgent(CliAgent):
             "DISABLE_AUTOUPDATER": "1",
         }
 
+    def credential(self) -> Credential | None:
+        """What the program would log in with, as far as can be seen; None: nothing was found.
+
+        With the person's own address for the API, their variable is what belongs to it: a login
+        made for the vendor must not be shown to anybody else.
+        """
+        env = self._context.env
+        if self._account.key is None:
+            for switch in _CLOUD_SWITCHES:
+                if env.get(switch, "").lower() not in _OFF:
+                    return Credential("key", switch)
+            if env.get("ANTHROPIC_BASE_URL"):
+                for name in ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY"):
+                    if env.get(name):
+                        return Credential("key", name)
+        return super().credential()
+
     def reader(self) -> ClaudeReader:
         """A fresh reader for one run."""
         return ClaudeReader()
+
+
+def _session(request: AgentRequest) -> tuple[str, ...]:
+    """One that is continued keeps its id; a new one gets ours. `=`: an id is never a flag."""
+    if request.resume_session_id is not None:
+        return (f"--resume={request.resume_session_id}",)
+    return ("--session-id", request.agent_session_id)

@@ -39,7 +39,8 @@ CLAUDE_RULES = RuleSet(
         TextRule(K.RATE_LIMITED, r"not your usage limit"),
         TextRule(
             K.NETWORK,
-            r"temporary network issue|another claude code process is refreshing",
+            r"temporary network issue|another claude code process is refreshing"
+            r"|host_not_allowed|network allowlist",
         ),
         TextRule(K.LIMIT_REACHED, r"error_max_(?:turns|budget_usd|structured_output_retries)"),
         TextRule(
@@ -56,13 +57,14 @@ CLAUDE_RULES = RuleSet(
             r"prompt(?:_is_|_| is )too[ _]long|context limit reached|request too large"
             r"|request_too_large|exceed\w* (?:the )?(?:model'?s )?(?:maximum )?context"
             r"|conversation (?:is )?too long|context window|input is too long"
-            r"|input length and `?max_tokens|cannot be compacted",
+            r"|input length and `?max_tokens|cannot be compacted|maximum context length"
+            r"|available context size|context exceeds|-token limit",
         ),
         TextRule(
             K.CONTENT_POLICY,
             r"violate (?:our|the) usage policy|usage polic(?:y|ies)\b|safeguards? flagged"
             r"|safety (?:measures that flagged|safeguard)|content filtering policy"
-            r"|can't help with this",
+            r"|can't help with this|safety filter|stop reason: refusal|\[reasoning_extraction\]",
         ),
         # Money that comes back by itself is a quota: nobody has to be asked.
         TextRule(
@@ -73,7 +75,7 @@ CLAUDE_RULES = RuleSet(
             K.BILLING,
             r"credit balance|spend(?:ing)? limit|billing_error|your billing|payment[ _]required"
             r"|usage credits|extra usage|add funds|purchase credits"
-            r"|insufficient (?:funds|credits?)",
+            r"|insufficient (?:funds|credits?)|sufficient funds",
         ),
         TextRule(
             K.QUOTA_EXHAUSTED,
@@ -89,12 +91,15 @@ CLAUDE_RULES = RuleSet(
             K.NOT_FOUND,
             r"issue with the selected model|no conversation found|model_not_found"
             r"|model (?:\S+ )?not found|not a recognized model|failed to resume"
-            r"|(?:opus|sonnet|haiku|fable|model \S+) is (?:not available|restricted)",
+            r"|(?:opus|sonnet|haiku|fable|model \S+) is (?:not available|restricted)"
+            r"|with 1m context is not available|organization'?s allowed models|default model\b"
+            r"|model identifier is invalid|access to the model\b|confirm model \S+ with"
+            r"|use case details have not been submitted",
         ),
         TextRule(
             K.AUTH,
             r"(?<![\w./-])/login\b(?![\w/-]|\.\w)|not (?:logged|signed) in"
-            r"|(?:log ?in|session) expired|sign in again|invalid (?:x-)?api[ -]key"
+            r"|(?:log ?in|session) expired|sign in again|invalid (?:\w+ |x-)?api[ -]key"
             r"|invalid auth token|not a valid api key|api key authentication|apikeyhelper"
             r"|oauth (?:token|session|authentication)|session token|security token"
             r"|authentication[ _](?:error|failed|required|method)|invalid authentication"
@@ -104,7 +109,11 @@ CLAUDE_RULES = RuleSet(
             r"|your account (?:is on hold|does not have access)|gateway sign-in"
             r"|accepts this session"
             r"|gateway refused the request|credentials expired|credential resolve"
-            r"|could not load (?:\w+ ){0,3}credentials",
+            r"|could not load (?:\w+ ){0,3}credentials|invalid (?:bearer token|credentials|_?grant)"
+            r"|token is expired|(?:access|refresh) token (?:not found|is invalid)|sso session"
+            r"|could not refresh access token|credentials have been (?:revoked|expired)"
+            r"|no application default credentials|unable to find credentials|save your login"
+            r"|api key was rejected|sign-in timed out",
         ),
         TextRule(
             K.MISCONFIGURED,
@@ -115,23 +124,28 @@ CLAUDE_RULES = RuleSet(
             r"|--[\w-]+ (?:file not found|is not a valid)|invalid --\w|permission-prompt-tool"
             r"|custom_headers|invalid request header|header '[^']{0,200}' has invalid value"
             r"|cannot be parsed as a url|directory no longer exists|refusing to use it|ENOSPC"
-            r"|claude code config|older than the minimum version|does not support this model",
+            r"|claude code config|older than the minimum version|does not support this model"
+            r"|invalid (?:proxy url|permission mode|json provided)|mcp config is not"
+            r"|disabled by settings|needs an update|requires git-bash|no suitable shell"
+            r"|\bCLAUDE_CODE_\w+ is (?:set|required)|--[\w-]+ (?:requires|takes) an? "
+            r"|can't read (?:the (?:current directory|keyboard)|\.mcp\.json)|couldn't restart",
         ),
         TextRule(K.INVALID_REQUEST, r"input must be provided|only whitespace", blames_task=True),
         TextRule(
             K.BROKEN_RESPONSE,
-            r"empty or malformed response|failed to parse json|could not parse message"
+            r"empty (?:or malformed )?response|failed to parse json|could not parse message"
             r"|mid-(?:response|stream)|may be incomplete|stream (?:ended|closed|interrupted)"
             r"|unexpected end of (?:json|stream)|no assistant message|no response from api"
             r"|response (?:stream )?(?:stopped|stalled|was malformed|never arrived|ended)"
-            r"|content block (?:not found|already closed)|stream event unreadable"
+            r"|unexpected token '|terminated early due to an api error"
+            r"|content block (?:not found|already closed|is not)|stream event unreadable"
             r"|before a response was produced|while thinking|stream\w* response has content-type"
             r"|premature close|stream idle timeout|^(?:API Error: )?terminated$",
         ),
         TextRule(
             K.OVERLOADED,
             r"overloaded|at capacity|high load|high demand|is temporarily unavailable"
-            r"|all upstreams failed",
+            r"|all upstreams failed|ServiceUnavailableException|ModelNotReadyException",
         ),
         TextRule(
             K.NETWORK,
@@ -140,13 +154,16 @@ CLAUDE_RULES = RuleSet(
             r"|TIMEDOUT|AI_AGAIN|PIPE|HOSTUNREACH|NETUNREACH)\b|socket hang up|fetch failed"
             r"|(?:request|operation) timed out|check your internet|network error"
             r"|through your proxy|proxy refused|socket (?:is|connection was) closed"
-            r"|ssl certificate|issuer certificate",
+            r"|ssl certificate|issuer certificate|dns resolution|could not resolve \w* ?host"
+            r"|check your network|timed out after \w+ waiting for|proxy \S+ could not be reached"
+            r"|connect to your organization's network",
         ),
     ),
     general=(
         TextRule(
             K.RATE_LIMITED,
-            r"rate[ _]limit|request rejected \(429\)|too many (?:requests|tokens)",
+            r"rate[ _]limit|request rejected \(429\)|too many (?:requests|tokens)"
+            r"|concurrency limit|\bthrottl(?:ed|ing)",
         ),
         TextRule(K.AUTH, r"error=authentication_failed"),
         TextRule(K.BILLING, r"error=billing_error"),
@@ -158,7 +175,8 @@ CLAUDE_RULES = RuleSet(
             r"|string should have"
             r"|not supported (?:for this model|when thinking)|thinking\.budget_tokens"
             r"|thinking block|must precede an|failed to decrypt|invalid encrypted_"
-            r"|no messages returned|unknown command:|upstream rejected",
+            r"|no messages returned|unknown command:|upstream rejected|image base64 size"
+            r"|effort '[^']{1,20}' isn't available|stream-json input carried",
         ),
         TextRule(K.SERVER_ERROR, r"error=server_error|internal server error|server-side issue"),
         TextRule(K.PERMISSION, r"permission denied|EACCES|not allowed"),

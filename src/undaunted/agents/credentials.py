@@ -100,12 +100,14 @@ class Credentials:
             return None if first is None else Credential(first.kind, first.file, variables)
         if not found:
             return None
-        plan = next((s for s in found if s.kind == "subscription"), None)
-        if self._account.prefer_key or plan is None:
+        paid = [s for s in found if s.kind == "key" and s.variable]
+        # What it would use without the keys that can be kept from it: those in variables.
+        left = next((s for s in found if s not in paid), None)
+        if self._account.prefer_key or left is None or left.kind != "subscription":
             first = found[0]
             return Credential(first.kind, first.variable or first.file)
-        paid = tuple(s.variable for s in found if s.kind == "key" and s.variable)
-        return Credential(plan.kind, plan.variable or plan.file, paid)
+        withheld = tuple(s.variable for s in paid)
+        return Credential(left.kind, left.variable or left.file, withheld)
 
     def mark(self) -> str:
         """A digest that changes with any of them; says nothing about them otherwise.

@@ -8,20 +8,22 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from undaunted.agents.agent import AgentRequest
-from undaunted.agents.cli_agent import INNER_RETRIES, CliAgent
+from undaunted.agents.cli_agent import CliAgent
+from undaunted.agents.credentials import Credential, CredentialSource
+from undaunted.agents.gemini_login import GeminiLogin, gemini_login, selected_type
 from undaunted.agents.gemini_output import GeminiReader
-from undaunted.agents.reader import JsonObject, as_object
+from undaunted.agents.gemini_settings import merged_settings, open_to_others, read_settings
+from undaunted.agents.reader import JsonObject
 from undaunted.agents.rules import one_line
 from undaunted.failures import Failure, FailureKind
 from undaunted.tasks import Permissions
 
-__all__ = ["GeminiAgent", "merged_settings"]
+__all__ = ["GeminiAgent"]
 
 _SETTINGS_VARIABLE = "GEMINI_CLI_SYSTEM_SETTINGS_PATH"
 # Where Gemini CLI itself looks for the machine's settings on Linux.
@@ -50,13 +52,22 @@ class GeminiAgent(CliAgent):
     env_names = frozenset({"CODE_ASSIST_ENDPOINT", "SEATBELT_PROFILE"})
     # Marks that a Gemini CLI sets for what it runs.
     env_withheld = frozenset({"GEMINI_CLI", "GEMINI_CLI_ACTIVITY_LOG_TARGET"})
-    credential_names = (
-        "GEMINI_API_KEY",
-        "GOOGLE_API_KEY",
-        "GOOGLE_APPLICATION_CREDENTIALS",
-        "GOOGLE_CLOUD_PROJECT",
+    # Which one is used is the program's settings' to say: see `gemini_login`.
+    credentials = (
+        CredentialSource("key", "GEMINI_API_KEY"),
+        CredentialSource("key", "GOOGLE_API_KEY"),
+        CredentialSource("key", "GOOGLE_APPLICATION_CREDENTIALS"),
+        CredentialSource("login", "GOOGLE_CLOUD_PROJECT"),
+        CredentialSource("subscription", file=".gemini/oauth_creds.json"),
+        CredentialSource("login", file=".gemini/gemini-credentials.json"),
+        CredentialSource("login", file=".gemini/.env"),
+        CredentialSource("login", file=".gemini/settings.json"),
     )
-    credential_files = (".gemini/oauth_creds.json", ".gemini/.env", ".gemini/settings.json")
+    key_variable = "GEMINI_API_KEY"
+    # It stands for HOME: the program's own folder is `.gemini` below it.
+    config_variable = "GEMINI_CLI_HOME"
+    resumes = True
+    tested_version = "0.61.0"
 
     def permission_flags(self, permissions: Permissions) -> tuple[str, ...]:
         """The agent's own flags for `permissions`."""
@@ -68,8 +79,7 @@ class GeminiAgent(CliAgent):
         return (
             "--output-format",
             "stream-json",
-            "--session-id",
-            request.agent_session_id,
+            *_session(request),
             *model,
             *self.permission_flags(request.permissions),
         )
@@ -85,7 +95,7 @@ class GeminiAgent(CliAgent):
         if refusal is not None:
             return refusal
         folder = self._settings_folder
-        if request.permissions == "read" and (open_one := _open_to_others(folder)) is not None:
+        if request.permissions == "read" and (open_one := open_to_others(folder)) is not None:
             return Failure(
                 FailureKind.MISCONFIGURED,
                 f"Gemini CLI would ignore the settings that keep it from writing: {open_one} is "
@@ -110,8 +120,13 @@ class GeminiAgent(CliAgent):
         return {
             "GEMINI_CLI_NO_RELAUNCH": "true",
             "GEMINI_CLI_TRUST_WORKSPACE": "true",
+            **self._login().variables,
             _SETTINGS_VARIABLE: str(self._write_settings(request.permissions)),
         }
+
+    def credential(self) -> Credential | None:
+        """What the program would log in with, as far as can be seen; None: nothing was found."""
+        return self._login().credential
 
     def reader(self) -> GeminiReader:
         """A fresh reader for one run."""
@@ -121,38 +136,44 @@ class GeminiAgent(CliAgent):
     def _settings_folder(self) -> Path:
         return self._context.data_folder / "agents"
 
+    @property
+    def _home(self) -> Path:
+        """The folder that holds the program's `.gemini`."""
+        env = self._context.env
+        usual = env.get(self.config_variable) or env.get("HOME", "/nonexistent")
+        return self._account.config_folder or Path(usual)
+
+    @property
+    def _machines_settings(self) -> JsonObject:
+        path = Path(self._context.env.get(_SETTINGS_VARIABLE, _SYSTEM_SETTINGS))
+        return read_settings(path)
+
+    def _login(self) -> GeminiLogin:
+        persons = read_settings(self._home / ".gemini" / "settings.json")
+        # The machine's settings outrank the person's.
+        selected = selected_type(self._machines_settings) or selected_type(persons)
+        return gemini_login(selected, env=self._context.env, home=self._home, account=self._account)
+
     def _write_settings(self, permissions: Permissions) -> Path:
         """The machine's settings with ours on top, in a folder that only the person can enter.
 
         The program skips the file if others may write to any folder above it.
         """
-        theirs = Path(self._context.env.get(_SETTINGS_VARIABLE, _SYSTEM_SETTINGS))
-        try:
-            text = theirs.read_text(encoding="utf-8")
-        except OSError:
-            text = "{}"  # most machines have none
         folder = self._settings_folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / f"gemini-settings-{permissions}.json"
-        excluded = _CHANGING_TOOLS if permissions == "read" else ()
-        content = json.dumps(merged_settings(text, excluded_tools=excluded), indent=2)
+        path = folder / f"{self.key.replace('/', '-')}-settings-{permissions}.json"
+        merged = merged_settings(
+            self._machines_settings,
+            excluded_tools=_CHANGING_TOOLS if permissions == "read" else (),
+            selected_type=self._login().selected_type,
+        )
+        content = json.dumps(merged, indent=2)
         # Replaced in one step: another run may be reading it now.
         handle, name = tempfile.mkstemp(dir=folder, prefix=".gemini-settings-")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(content)
         Path(name).replace(path)
         return path
-
-
-def _open_to_others(folder: Path) -> Path | None:
-    """The nearest folder above `folder` that group or others may write to, if there is one."""
-    for parent in folder.parents:
-        try:
-            if parent.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                return parent
-        except OSError:
-            continue  # not made yet: we make it for the person alone
-    return None
 
 
 def _refusal(why: str) -> Failure:
@@ -172,24 +193,8 @@ def _exists(folder: Path, name: str) -> bool:
         return False
 
 
-def merged_settings(text: str, *, excluded_tools: tuple[str, ...] = ()) -> JsonObject:
-    """The settings in `text` with few retries, no update of itself, and without some tools.
-
-    Args:
-        text: JSON, or nothing usable.
-        excluded_tools: Names of tools that the agent is not to have, on top of those in `text`.
-    """
-    try:
-        settings = as_object(json.loads(text))
-    except ValueError:
-        settings = {}  # the program would not start with it; its own error would be no clearer
-    general = as_object(settings.get("general"))
-    # The first request counts as an attempt.
-    ours = {"maxAttempts": INNER_RETRIES + 1, "enableAutoUpdate": False}
-    merged = {**settings, "general": {**general, **ours}}
-    if excluded_tools:
-        tools = as_object(settings.get("tools"))
-        theirs = tools.get("exclude")
-        excluded = [*(theirs if isinstance(theirs, list) else []), *excluded_tools]
-        merged["tools"] = {**tools, "exclude": excluded}
-    return merged
+def _session(request: AgentRequest) -> tuple[str, ...]:
+    """One that is continued keeps its id; a new one gets ours. `=`: an id is never a flag."""
+    if request.resume_session_id is not None:
+        return (f"--resume={request.resume_session_id}",)
+    return ("--session-id", request.agent_session_id)

@@ -44,21 +44,30 @@ GEMINI_RULES = RuleSet(
             r"|credentials are not valid|could not load the default credentials|please log ?in"
             r"|setting the GOOGLE_CLOUD_PROJECT|using vertex ai, you must|is not eligible for"
             r"|verify your account|complete verification|account has been (?:suspended|disabled)"
-            r"|has not been used in project",
+            r"|has not been used in project|failed to sign in|named user on your organization"
+            r"|reported as leaked|unregistered callers|license not found|have a valid license"
+            r"|SUBSCRIPTION_REQUIRED|invalid_rapt|\breauth\b|default credentials were not found"
+            r"|no authentication method|expired or revoked|has been disabled in this account",
         ),
         TextRule(
             K.CONTENT_POLICY,
             r"recitation|copyright filter|blocked (?:by|due to|because)|PROHIBITED_CONTENT"
             r"|safety (?:filter|setting|reason)|finishReason\W+SAFETY"
-            r"|stopped due to (?:image safety|prohibited|blocklist|sensitive)",
+            r"|stopped due to (?:image safety|prohibited|blocklist|sensitive|forbidden)"
+            r"|\bSPII\b|blockReason",
         ),
         TextRule(
             K.CONTEXT_TOO_LONG,
-            r"input token count|token count .* exceeds|exceed\w* the (?:maximum number of tokens"
-            r"|token limit|context)|payload size exceeds|context window (?:will )?overflow"
-            r"|prompt is too long|truncated due to token limit",
+            r"input token count|token count .{0,80} exceeds"
+            r"|exceed\w* the (?:maximum number of tokens|token limit|context)"
+            r"|payload size exceeds|context window (?:will )?overflow|prompt is too long"
+            r"|truncated due to token limit|(?:remaining|exceed\w* the model'?s) context window",
         ),
-        TextRule(K.LIMIT_REACHED, r"max(?:imum)? session turns|loop (?:was )?detected"),
+        TextRule(
+            K.LIMIT_REACHED,
+            r"max(?:imum)? session turns|loop (?:was )?detected|truncated due to max_tokens"
+            r"|agent execution stopped",
+        ),
         TextRule(
             K.OVERLOADED,
             r"MODEL_CAPACITY_EX\w+|no capacity available|overloaded|experiencing high demand",
@@ -66,12 +75,13 @@ GEMINI_RULES = RuleSet(
         TextRule(
             K.BILLING,
             r"billing (?:is not|has not been|account)|enable billing|billing to be enabled"
+            r"|BILLING_DISABLED"
             r"|payment required|spending cap|credits are depleted|INSUFFICIENT_G1_CREDITS",
         ),
         TextRule(
             K.QUOTA_EXHAUSTED,
             r"daily quota|per ?day|TerminalQuotaError|QUOTA_EXHAUSTED|quota will reset after"
-            r"(?=[^.]*\d+h)|daily (?:\S+ )?(?:quota )?limit|usage limit reached"
+            r"(?=[^.]{0,40}\d+h)|daily (?:\S+ )?(?:quota )?limit|usage limit reached"
             # A quota of nothing: the plan does not have this model.
             r"|\blimit: ?0(?![\d.])",
         ),
@@ -86,7 +96,7 @@ GEMINI_RULES = RuleSet(
             K.PERMISSION,
             r"PERMISSION_DENIED|not running in a trusted directory|folder is not trusted"
             r"|allowed in trusted folders|location is not supported|does not have permission"
-            r"|^permission [^\n]{0,80}denied on resource",
+            r"|^permission [^\n]{0,80}denied on resource|disabled by your (?:organization )?admin",
         ),
         TextRule(
             K.NOT_FOUND,
@@ -100,7 +110,8 @@ GEMINI_RULES = RuleSet(
             r"|failed to save project registry|missing required argument"
             r"|sandbox (?:image|command)|GEMINI_SANDBOX|invalid settings|invalid configuration"
             r"|error in \S*settings\.json|cannot use both|flag cannot be used|start in yolo mode"
-            r"|invalid custom base url|directory does not exist",
+            r"|invalid custom base url|directory does not exist|error starting session"
+            r"|invalid regular expression flags|ReferenceError: \w+ is not defined",
         ),
         TextRule(K.INVALID_REQUEST, r"no input provided", blames_task=True),
         TextRule(
@@ -116,7 +127,7 @@ GEMINI_RULES = RuleSet(
             r"fetch failed|\bE(?:CONN\w+|NOTFOUND|TIMEDOUT|AI_AGAIN|PIPE|HOSTUNREACH|NETUNREACH)\b"
             r"|socket hang up|network error|connection (?:error|refused|reset)|DEADLINE_EXCEEDED"
             r"|socket disconnected|first certificate|issuer certificate|deadline expired"
-            r"|request time(?:d )?out",
+            r"|request time(?:d )?out|operation timed out|unable to connect to the server",
         ),
         TextRule(
             K.INTERRUPTED,
@@ -130,13 +141,18 @@ GEMINI_RULES = RuleSet(
             r"RESOURCE_EXHAUSTED|request a quota increase|too many requests|quota exceeded",
         ),
         TextRule(K.OVERLOADED, r"\bUNAVAILABLE\b|currently unavailable"),
-        TextRule(K.SERVER_ERROR, r"\bINTERNAL\b|internal error"),
-        TextRule(K.INVALID_REQUEST, r"INVALID_ARGUMENT"),
+        TextRule(K.SERVER_ERROR, r"\bINTERNAL\b|internal error|encountered a temporary error"),
+        TextRule(
+            K.INVALID_REQUEST,
+            r"INVALID_ARGUMENT|FAILED_PRECONDITION|request contains an invalid argument",
+        ),
         TextRule(K.MISCONFIGURED, r"EACCES|permission denied|EROFS|ENOSPC"),
         # Behind the network and the status: the login may have failed for either.
         TextRule(K.AUTH, r"error authenticating"),
         *PROGRAM_RULES,
     ),
+    # A run that failed in its first turn leaves a session in which there is nothing to continue.
+    lost_session=r"error resuming session|session id \S+ already exists",
 )
 
 _OWN_EXIT_CODES = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 
 from undaunted.agents.reset_times import MAX_AHEAD, find_reset
@@ -45,6 +45,10 @@ _LIMIT_KINDS = frozenset(
     }
 )
 _MESSAGE_MAX_CHARS = 500
+# Of a longer text the two ends: an error begins or ends what is printed, and a rule should not take
+# minutes for an answer of megabytes.
+_EVIDENCE_HEAD_CHARS = 16_000
+_EVIDENCE_TAIL_CHARS = 48_000
 _SPACE = re.compile(r"\s+")
 
 
@@ -85,11 +89,24 @@ PROGRAM_RULES: Sequence[TextRule] = (
     TextRule(
         FailureKind.NOT_INSTALLED,
         r"command not found|^/\S+: (?:\d+: )?\w+: not found|\bspawn \S+ ENOENT"
-        r"|native binary not installed|'?node'?: no such file",
+        r"|native binary not installed|['\u2018]?node['\u2019]?: no such file"
+        r"|cannot find module '\S*/node_modules/",
     ),
-    TextRule(FailureKind.CRASHED, r"heap (?:limit|out of memory)|segmentation fault"),
+    TextRule(
+        FailureKind.CRASHED,
+        r"heap (?:limit|out of memory)|segmentation fault|core dumped|bun v\S+ has crashed"
+        r"|(?m:^(?:killed|aborted|bus error|illegal instruction)$)",
+    ),
+    TextRule(FailureKind.MISCONFIGURED, r"requires node\.?(?:js)? |ENOSPC|EROFS"),
+    TextRule(
+        FailureKind.NETWORK,
+        r"self[- ]signed certificate|SELF_SIGNED_CERT|certificate has expired|first certificate"
+        r"|UNABLE_TO_(?:GET|VERIFY)_\w+|\bERR_(?:SSL|TLS)_|\bUND_ERR_|other side closed"
+        r"|(?:connect|headers|body) ?timeout ?error|tunneling socket|proxy tunnel"
+        r"|before secure TLS connection",
+    ),
 )
-"""What a shell or a runtime says of any program that it could not start or keep alive."""
+"""What a shell, a runtime or its TLS library says of a program that can't start or connect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +149,7 @@ class RuleSet:
         Returns:
             The failure, or None where no piece says anything known.
         """
-        for piece in pieces:
+        for piece in map(_bounded, pieces):
             kind, blames_task, why = self._kind(piece)
             if kind is not None:
                 resets_at = _resets_at(kind, piece, now=now, tz=tz, max_ahead=max_ahead)
@@ -157,6 +174,15 @@ class RuleSet:
         if known is None and 400 <= status < 500:
             return FailureKind.INVALID_REQUEST
         return known
+
+
+def _bounded(piece: Evidence) -> Evidence:
+    """`piece` with the two ends of a text that is too long to be searched."""
+    text = piece.text
+    if len(text) <= _EVIDENCE_HEAD_CHARS + _EVIDENCE_TAIL_CHARS:
+        return piece
+    ends = f"{text[:_EVIDENCE_HEAD_CHARS]}\n{text[-_EVIDENCE_TAIL_CHARS:]}"
+    return replace(piece, text=ends)
 
 
 def _resets_at(

@@ -10,19 +10,22 @@ from pathlib import Path
 import pytest
 
 from agent_requests import REQUEST, not_run
+from undaunted.agents.account import Account
 from undaunted.agents.claude import ClaudeAgent
 from undaunted.agents.cli_agent import CliContext
+from undaunted.agents.credentials import Credential
 from undaunted.tasks import Permissions
 
 
-def agent(**env: str) -> ClaudeAgent:
+def agent(account: Account | None = None, **env: str) -> ClaudeAgent:
     return ClaudeAgent(
         CliContext(
             env=env,
             data_folder=Path("/nonexistent"),
             run_process=not_run,  # type: ignore[arg-type]
             now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
-        )
+        ),
+        account=account,
     )
 
 
@@ -109,3 +112,42 @@ def test_credential_mark(tmp_path: Path) -> None:
     assert len(set(marks)) == len(marks)
     assert agent(HOME=str(tmp_path), ANTHROPIC_API_KEY="sk-2").credential_mark() == marks[-1]
     assert not any("sk-" in mark for mark in marks)
+
+
+def test_a_session_is_continued_by_its_id() -> None:
+    """A run that continues names that session and no new one; the id can't become a flag."""
+    arguments = agent().arguments(replace(REQUEST, resume_session_id="-x"))
+    assert "--resume=-x" in arguments
+    assert "--session-id" not in arguments
+
+
+def test_a_key_does_not_replace_a_plan(tmp_path: Path) -> None:
+    """With a login for a plan the paid key is withheld, in the folder that the caller names too."""
+    login = {"claudeAiOauth": {"accessToken": "t"}}
+    (tmp_path / ".credentials.json").write_text(json.dumps(login))
+    used = agent(CLAUDE_CONFIG_DIR=str(tmp_path), ANTHROPIC_API_KEY="k").credential()
+    assert used == Credential("subscription", ".credentials.json", ("ANTHROPIC_API_KEY",))
+    folder = Account(name="work", config_folder=tmp_path)
+    assert agent(folder, ANTHROPIC_API_KEY="k").credential() == used
+    assert agent(folder).account_environment() == {"CLAUDE_CONFIG_DIR": str(tmp_path)}
+
+
+@pytest.mark.parametrize("name", ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY"])
+def test_a_plans_login_is_not_shown_to_others(name: str) -> None:
+    """With an address of the person's own their variable is used, which belongs to it."""
+    env = {name: "k", "CLAUDE_CODE_OAUTH_TOKEN": "t", "ANTHROPIC_BASE_URL": "https://gateway"}
+    assert agent(**env).credential() == Credential("key", name)
+    env.pop(name)
+    assert agent(**env).credential() == Credential("subscription", "CLAUDE_CODE_OAUTH_TOKEN")
+
+
+@pytest.mark.parametrize(
+    ("value", "used"), [("1", True), ("true", True), ("0", False), ("", False)]
+)
+def test_a_cloud_has_its_own_login(value: str, used: bool) -> None:
+    """On Bedrock and the like the cloud's login is used, and nothing is withheld."""
+    env = {"CLAUDE_CODE_USE_BEDROCK": value, "AWS_BEARER_TOKEN_BEDROCK": "b"}
+    found = agent(**env, CLAUDE_CODE_OAUTH_TOKEN="t").credential()
+    assert found is not None
+    assert (found == Credential("key", "CLAUDE_CODE_USE_BEDROCK")) == used
+    assert (found.kind == "subscription") == (not used)

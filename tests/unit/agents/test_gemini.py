@@ -10,19 +10,25 @@ from pathlib import Path
 import pytest
 
 from agent_requests import REQUEST, not_run
+from undaunted.agents.account import Account
 from undaunted.agents.cli_agent import CliContext
-from undaunted.agents.gemini import GeminiAgent, merged_settings
+from undaunted.agents.credentials import Credential
+from undaunted.agents.gemini import GeminiAgent
+from undaunted.agents.gemini_settings import merged_settings, read_settings
 from undaunted.tasks import Permissions
 
+VARIABLE = "GEMINI_CLI_SYSTEM_SETTINGS_PATH"
 
-def agent(folder: Path, **env: str) -> GeminiAgent:
+
+def agent(folder: Path, *, account: Account | None = None, **env: str) -> GeminiAgent:
     return GeminiAgent(
         CliContext(
             env=env,
             data_folder=folder,
             run_process=not_run,  # type: ignore[arg-type]
             now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
-        )
+        ),
+        account=account,
     )
 
 
@@ -104,18 +110,55 @@ def test_settings_are_merged(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == [path.name], "no half-written file stays"
 
 
-@pytest.mark.parametrize("text", ["", "not json", "[1]", '{"general": 5}'])
-def test_unusable_settings(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "not json", "[1]", '{"general": 5}', "[" * 100_000])
+def test_unusable_settings(tmp_path: Path, text: str) -> None:
     """Whatever stands in the machine's file, ours are valid."""
-    assert merged_settings(text)["general"] == {"maxAttempts": 3, "enableAutoUpdate": False}
+    theirs = tmp_path / "theirs.json"
+    theirs.write_text(text)
+    merged = merged_settings(read_settings(theirs))
+    assert merged == {"general": {"maxAttempts": 3, "enableAutoUpdate": False}}
 
 
 def test_read_takes_the_writing_tools_away() -> None:
     """Excluded tools are added to those that the machine's settings exclude."""
-    merged = merged_settings(
-        '{"tools": {"exclude": ["x"], "y": 1}}', excluded_tools=("write_file",)
-    )
+    theirs: dict[str, object] = {"tools": {"exclude": ["x"], "y": 1}}
+    merged = merged_settings(theirs, excluded_tools=("write_file",))
     assert merged["tools"] == {"exclude": ["x", "write_file"], "y": 1}
+
+
+def test_each_login_has_settings_of_its_own(tmp_path: Path) -> None:
+    """An account's key is selected in the account's file, which no other account reads."""
+    work = Account(name="work", key="own", config_folder=tmp_path / "work")
+    usual, other = agent(tmp_path).settings(REQUEST), agent(tmp_path, account=work)
+    settings = json.loads(Path(other.settings(REQUEST)[VARIABLE]).read_text())
+    assert settings["security"] == {"auth": {"selectedType": "gemini-api-key"}}
+    assert "security" not in json.loads(Path(usual[VARIABLE]).read_text())
+    assert other.account_environment() == {
+        "GEMINI_CLI_HOME": str(tmp_path / "work"),
+        "GEMINI_API_KEY": "own",
+    }
+
+
+def test_a_login_is_looked_for_where_the_program_looks(tmp_path: Path) -> None:
+    """The person's own choice in the settings counts, below the home that the program is given."""
+    home = tmp_path / "home"
+    (home / ".gemini").mkdir(parents=True)
+    (home / ".gemini" / "oauth_creds.json").write_text("{}")
+    for env in ({"HOME": str(home)}, {"HOME": "/x", "GEMINI_CLI_HOME": str(home)}):
+        used = agent(tmp_path, GEMINI_API_KEY="k", **env).credential()
+        assert used == Credential("subscription", ".gemini/oauth_creds.json", ("GEMINI_API_KEY",))
+    (home / ".gemini" / "settings.json").write_text(
+        '{"security": {"auth": {"selectedType": "gemini-api-key"}}}'
+    )
+    used = agent(tmp_path, GEMINI_API_KEY="k", HOME=str(home)).credential()
+    assert used == Credential("key", "GEMINI_API_KEY")
+
+
+def test_a_session_is_continued_by_its_id(tmp_path: Path) -> None:
+    """A run that continues names that session and no new one; the id can't become a flag."""
+    arguments = agent(tmp_path).arguments(replace(REQUEST, resume_session_id="-x"))
+    assert "--resume=-x" in arguments
+    assert "--session-id" not in arguments
 
 
 def test_each_permission_has_settings_of_its_own(tmp_path: Path) -> None:
