@@ -316,7 +316,7 @@ def _allowed_in_project(
             # One word for all that is said of an agent.
             described = (".".join(name.split(".")[:2]), own)
             ignored += [described] if described not in ignored else []
-        elif name.startswith(("accounts.", "env.")) or name.endswith((".command", ".args", ".run_as")):
+        elif name.startswith(("accounts.", "env.")) or name.endswith(_OF_PROGRAMS):
             ignored.append((name, own))
         elif name == "permissions" and value == "full":
             ignored.append((name, "a project can't grant more than edit"))
@@ -325,6 +325,7 @@ def _allowed_in_project(
     return kept, ignored
 
 
+_OF_PROGRAMS = (".args", ".command", ".run_as")
 _TABLES = frozenset({"accounts", "agents", "described", "env"})
 _SCALARS = tuple(n for n in Settings.model_fields if n not in _TABLES)
 

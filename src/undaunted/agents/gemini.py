@@ -95,6 +95,13 @@ class GeminiAgent(CliAgent):
         if refusal is not None:
             return refusal
         folder = self._settings_folder
+        if request.permissions == "read" and self._context.user is not None:
+            return Failure(
+                FailureKind.MISCONFIGURED,
+                f"Gemini CLI could not read the settings that keep it from writing: they lie in "
+                f"{folder}, which {self._context.user.name} (run_as) may not enter",
+                "undaunted: validation of the data folder",
+            )
         if request.permissions == "read" and (open_one := open_to_others(folder)) is not None:
             return Failure(
                 FailureKind.MISCONFIGURED,
@@ -117,12 +124,14 @@ class GeminiAgent(CliAgent):
         To run a task in a folder is the person's word for that folder; without it the program
         refuses to run headless at all (exit code 55).
         """
-        return {
+        ours = {
             "GEMINI_CLI_NO_RELAUNCH": "true",
             "GEMINI_CLI_TRUST_WORKSPACE": "true",
             **self._login().variables,
-            _SETTINGS_VARIABLE: str(self._write_settings(request.permissions)),
         }
+        if self._context.user is not None:
+            return ours  # it could not read a file in a folder of ours
+        return {**ours, _SETTINGS_VARIABLE: str(self._write_settings(request.permissions))}
 
     def credential(self) -> Credential | None:
         """What the program would log in with, as far as can be seen; None: nothing was found."""

@@ -172,6 +172,7 @@ _STATUS_IN_TEXT = re.compile(r'\\*"code\\*"\s*:\s*(\d{3})\b|\bstatus:? (\d{3})\b
 # "Attempt 1 failed with status 500. Retrying with backoff...", "... Retrying after 5668ms...": the
 # words may stand on the line behind; without them it was the last attempt.
 _RETRY_NOTICE = re.compile(r"^(?:Attempt \d+ failed|Suggested retry).*Retrying (?:with|after) ")
+_RETRY_WAIT_MS = re.compile(r"Retrying after (\d{1,12}(?:\.\d{1,9})?)\s*ms")
 # Lines of stderr that speak of no failure: stack frames, banners and the CLI's own retries.
 _NOISE = re.compile(
     r"^\s*at |^Warning: |^Ripgrep |^YOLO mode|^Loaded cached|^Attempt \d+ failed|^Suggested retry"
@@ -229,7 +230,10 @@ class GeminiReader(OutputReader):
         if not _RETRY_NOTICE.match(text):
             return None
         self.inner_retries += 1
-        return RunNotice("inner_retry", one_line(text, 160))
+        # A plan's limit is slept through, for hours if need be.
+        found = _RETRY_WAIT_MS.search(text)
+        wait_s = float(found[1]) / 1000 if found else None
+        return RunNotice("inner_retry", one_line(text, 160), wait_s)
 
     def _tool_use(self, event: JsonObject) -> RunNotice:
         # The answer is what is said after the last tool; what came before was on the way.

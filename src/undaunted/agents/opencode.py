@@ -131,7 +131,7 @@ class OpencodeAgent(CliAgent):
             )
         try:
             self.settings(request)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the latter: nested thousands deep
             why = f"{_CONFIGURATION} can't be added to, since it is no plain JSON: {error}"
             return Failure(FailureKind.MISCONFIGURED, why, "undaunted: validation of the settings")
         return None

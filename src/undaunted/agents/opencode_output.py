@@ -8,6 +8,7 @@ which only the log on stderr tells, and its exit code is 0 also for a run withou
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,10 @@ from undaunted.tasks import PermissionDenial, Usage
 __all__ = ["OPENCODE_RULES", "OpencodeReader"]
 
 K = FailureKind
+
+# Answers that end without a reason, one after another, until the run is ended: enough to pass over
+# a hiccup, few enough to cost little. Left alone the program was seen to ask 206 times in 90 s.
+_BROKEN_STEPS_MAX = 5
 
 # The program's own words and those of its model service (Zen, Go); those of the other providers
 # follow, since the program hands them on.
@@ -178,6 +183,7 @@ class OpencodeReader(OutputReader):
     _finish: str = ""
     _answered: bool = False
     _used_tools: bool = False
+    _broken_steps: int = 0
     _unexplained: str = ""
     _causes: list[str] = field(default_factory=list)
     _first_tries: set[str] = field(default_factory=set)
@@ -219,7 +225,7 @@ class OpencodeReader(OutputReader):
             self.denials.append(PermissionDenial(tool, _asked_for(as_object(state.get("input")))))
         return RunNotice("tool", tool)
 
-    def _step_finish(self, event: JsonObject) -> None:
+    def _step_finish(self, event: JsonObject) -> RunNotice | None:
         part = as_object(event.get("part"))
         self._finish = as_text(part.get("reason"))
         # A step that used tools is followed by another, whatever its reason.
@@ -233,6 +239,17 @@ class OpencodeReader(OutputReader):
         self.usage = used if self.usage is None else self.usage + used
         if (cost_usd := number(part.get("cost"))) is not None:
             self.cost_usd = (self.cost_usd or 0) + cost_usd
+        return self._broken_off() if self._finish == "unknown" else None
+
+    def _broken_off(self) -> RunNotice | None:
+        """Gives up on an answer that breaks off: left alone the program asks for ever."""
+        if self._used_tools:
+            return None
+        self._broken_steps += 1
+        if self._broken_steps < _BROKEN_STEPS_MAX:
+            return None
+        text = f"{self._broken_steps} answers ended early, with finish reason unknown"
+        return RunNotice("inner_retry", text, math.inf)
 
     def _error(self, event: JsonObject) -> None:
         self._answered = False

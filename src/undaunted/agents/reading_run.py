@@ -17,6 +17,8 @@ from undaunted.failures import Failure, FailureKind
 
 __all__ = ["conclude", "ending_of", "run_and_read"]
 
+_LIMITS = frozenset({FailureKind.QUOTA_EXHAUSTED, FailureKind.RATE_LIMITED})
+
 _log = logging.getLogger(__name__)
 
 
@@ -97,7 +99,9 @@ def conclude(
     if result.failure is None:
         return result  # finished in time, even if the program then would not end
     if (limit := limit_failure(ended, spec)) is not None:
-        return replace(result, failure=limit)
+        # An agent that was told to come back later may sit there in silence: that is the cause then.
+        waited = ended.ended_by == "idle_timeout" and result.failure.kind in _LIMITS
+        return result if waited else replace(result, failure=limit)
     if ended.oversize_lines:
         lines = f"{ended.oversize_lines} line(s) of its output were over 16 MiB and not read"
         said = result.failure

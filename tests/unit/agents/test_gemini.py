@@ -14,6 +14,7 @@ from undaunted.agents.account import Account
 from undaunted.agents.cli_agent import CliContext
 from undaunted.agents.credentials import Credential
 from undaunted.agents.gemini import GeminiAgent
+from undaunted.agents.gemini_output import GeminiReader
 from undaunted.agents.gemini_settings import merged_settings, read_settings
 from undaunted.tasks import Permissions
 
@@ -183,3 +184,17 @@ def test_read_needs_a_folder_of_the_persons_own(tmp_path: Path) -> None:
     assert (refusal.kind, refusal.action) == ("misconfigured", "switch")
     assert f"{shared} is writable by others" in refusal.message
     assert agent(shared / "data").refuse(replace(REQUEST, permissions="edit")) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "wait_s"),
+    [
+        (b"Attempt 1 failed: Quota will reset after 7200s.. Retrying after 7725039ms...", 7725.039),
+        (b"Attempt 2 failed with status 503. Retrying with backoff... Error", None),
+    ],
+)
+def test_how_long_it_will_wait(line: bytes, wait_s: float | None) -> None:
+    """The wait that it announces is read, so that hours of it are not waited for."""
+    notice = GeminiReader().feed_stderr(line)
+    assert notice is not None
+    assert (notice.kind, notice.wait_s) == ("inner_retry", wait_s)

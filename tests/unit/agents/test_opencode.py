@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from agent_requests import REQUEST, not_run
 from undaunted.agents.account import Account
 from undaunted.agents.agent import AgentResult, RunNotice
 from undaunted.agents.cli_agent import CliContext
+from undaunted.agents.long_wait import LongWaitError, wait_failure
 from undaunted.agents.opencode import OpencodeAgent, merged_configuration
-from undaunted.agents.opencode_output import OpencodeReader
+from undaunted.agents.opencode_output import OPENCODE_RULES, OpencodeReader
 from undaunted.agents.reader import Ending
 from undaunted.failures import Failure
 from undaunted.tasks import PermissionDenial, Permissions, Usage
@@ -316,6 +318,26 @@ def test_inner_retries() -> None:
     ]
     assert reader.inner_retries == 2
     assert reader.model == "a/b"
+
+
+def test_answers_that_break_off_for_ever() -> None:
+    """After five steps without a finish reason the run is to be ended; steps with tools are none."""
+
+    def waits(*lines: str) -> list[RunNotice]:
+        reader = OpencodeReader()
+        told = [reader.feed(line.encode()) for line in lines]
+        return [n for n in told if n is not None and n.wait_s is not None]
+
+    assert waits(*[finished("unknown")] * 4, used("bash"), finished("unknown")) == []
+    (notice,) = waits(*[finished("unknown")] * 5)
+    assert (notice.kind, notice.wait_s) == ("inner_retry", math.inf)
+    said = wait_failure(
+        OPENCODE_RULES,
+        LongWaitError(notice.text, math.inf),
+        now=datetime(2026, 1, 1, tzinfo=UTC),
+        max_ahead=timedelta(days=8),
+    )
+    assert said.kind == "broken_response"
 
 
 def test_requests_that_are_no_retries() -> None:
