@@ -1,7 +1,7 @@
 """The real agents' command lines that the tests drive, from npm's registry, pinned by a lock.
 
-Afterwards tests/tools/node_modules/.bin holds the agents and the `node` that runs them: it need only
-come first on PATH.
+Afterwards tests/tools/node_modules/.bin holds the agents and the `node` that runs them: it need
+only come first on PATH.
 """
 
 from __future__ import annotations

@@ -147,7 +147,14 @@ def test_explanation_object() -> None:
     _assert_fields("Explanation", dict(full), dict(Explanation("k", "a").to_dict()))
 
 
-_JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", datetime: "time", tuple: "array"}
+_JSON_TYPES = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    datetime: "time",
+    tuple: "array",
+}
 
 
 def _documented_type(annotation: object) -> str:

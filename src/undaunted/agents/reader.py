@@ -30,8 +30,14 @@ __all__ = [
 
 JsonObject = dict[str, object]
 
+
+def _signals(*names: str) -> frozenset[signal.Signals]:
+    """Those of `names` that this platform has: Windows, which can only explain runs, lacks some."""
+    return frozenset(s for s in signal.Signals if s.name in names)
+
+
 # Somebody asked the process to end: a person, a shutdown, a supervisor. No fault of the agent.
-_ASKED_TO_END = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+_ASKED_TO_END = _signals("SIGTERM", "SIGINT", "SIGHUP")
 
 _decode: Callable[[str], tuple[object, int]] = json.JSONDecoder().raw_decode
 
@@ -39,8 +45,7 @@ _decode: Callable[[str], tuple[object, int]] = json.JSONDecoder().raw_decode
 _LARGEST_NUMBER = 2**53
 
 _AS_EXIT_CODE = {
-    128 + number: number
-    for number in (*_ASKED_TO_END, signal.SIGABRT, signal.SIGKILL, signal.SIGSEGV)
+    128 + number: number for number in _ASKED_TO_END | _signals("SIGABRT", "SIGKILL", "SIGSEGV")
 }
 
 

@@ -99,7 +99,7 @@ def conclude(
     if result.failure is None:
         return result  # finished in time, even if the program then would not end
     if (limit := limit_failure(ended, spec)) is not None:
-        # An agent that was told to come back later may sit there in silence: that is the cause then.
+        # An agent that was told to come back later may sit there in silence: that is the cause.
         waited = ended.ended_by == "idle_timeout" and result.failure.kind in _LIMITS
         return result if waited else replace(result, failure=limit)
     if ended.oversize_lines:

@@ -321,7 +321,7 @@ def test_inner_retries() -> None:
 
 
 def test_answers_that_break_off_for_ever() -> None:
-    """After five steps without a finish reason the run is to be ended; steps with tools are none."""
+    """After five steps without a finish reason the run is ended; a step with tools is none."""
 
     def waits(*lines: str) -> list[RunNotice]:
         reader = OpencodeReader()
