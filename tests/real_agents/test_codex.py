@@ -3,82 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from needs import agents_path
-from undaunted.agents.agent import AgentRequest, AgentResult, RunNotice
-from undaunted.agents.cli_agent import CliContext
-from undaunted.agents.codex import CodexAgent
-from undaunted.agents.process import run_process
-from undaunted.rehearsal.answers import Answer, ToolCall, shell
-from undaunted.rehearsal.homes import throwaway_home
-from undaunted.rehearsal.server import RehearsalServer
-from undaunted.tasks import Permissions
+from real_agents.lone_agent import LoneAgent, lone_agent
+from undaunted.rehearsal.answers import ToolCall, shell
 
 pytestmark = [pytest.mark.real_agents, pytest.mark.needs("codex")]
 
 
-@dataclass
-class Codex:
-    """The real program in a home of its own, with its model API on loopback."""
-
-    api: RehearsalServer
-    env: dict[str, str]
-    cwd: Path
-    notices: list[RunNotice] = field(default_factory=list)
-
-    async def run(
-        self,
-        prompt: str = "Do it.",
-        *,
-        permissions: Permissions = "edit",
-        resume: str | None = None,
-        extra_args: tuple[str, ...] = (),
-        idle_timeout_s: float = 60.0,
-    ) -> AgentResult:
-        context = CliContext(
-            env=self.env,
-            data_folder=self.cwd,
-            run_process=run_process,
-            now=lambda: datetime.now(UTC),
-        )
-        request = AgentRequest(
-            prompt=prompt,
-            cwd=str(self.cwd),
-            permissions=permissions,
-            model=None,
-            extra_args=extra_args,
-            env_names=(),
-            agent_session_id=str(uuid4()),
-            token=uuid4().hex,
-            timeout_s=120.0,
-            idle_timeout_s=idle_timeout_s,
-            resume_session_id=resume,
-            longest_wait_s=60.0,
-        )
-        return await CodexAgent(context).run(
-            request, sink=lambda *_: None, notify=self.notices.append
-        )
-
-    async def ask_for(self, step: ToolCall, permissions: Permissions) -> AgentResult:
-        """A run in which the model asks for `step`, then is done."""
-        self.api.set_answer(Answer("done", (step,)))
-        result = await self.run(permissions=permissions)
-        assert (result.content, result.failure) == ("done", None)
-        return result
-
-    @property
-    def settings(self) -> Path:
-        """The person's own."""
-        return Path(self.env["HOME"], ".codex", "config.toml")
-
-    def lost_sessions(self) -> int:
-        return [notice.kind for notice in self.notices].count("session_lost")
+def settings(codex: LoneAgent) -> Path:
+    """The person's own."""
+    return Path(codex.env["HOME"], ".codex", "config.toml")
 
 
 def patch(file: Path) -> ToolCall:
@@ -89,16 +27,13 @@ def patch(file: Path) -> ToolCall:
 
 
 @pytest.fixture
-async def codex(tmp_path: Path) -> AsyncIterator[Codex]:
-    cwd = tmp_path / "work"
-    cwd.mkdir()
-    async with RehearsalServer(answer="says codex") as api:
-        home = throwaway_home("codex", api.url, tmp_path / "home")
-        yield Codex(api, {"PATH": agents_path(), "LANG": "C.UTF-8", **home}, cwd)
+async def codex(tmp_path: Path) -> AsyncIterator[LoneAgent]:
+    async with lone_agent("codex", tmp_path) as agent:
+        yield agent
 
 
 @pytest.mark.parametrize("fault", ["cut", "hang-mid"])
-async def test_a_run_that_was_cut_off_is_continued(codex: Codex, fault: str) -> None:
+async def test_a_run_that_was_cut_off_is_continued(codex: LoneAgent, fault: str) -> None:
     """Whether the answer was cut or we were: the next request holds the earlier turns."""
     await codex.api.set_fault(fault)
     cut = await codex.run("Count to ten.", idle_timeout_s=8.0)
@@ -112,26 +47,26 @@ async def test_a_run_that_was_cut_off_is_continued(codex: Codex, fault: str) -> 
     said = [m.text for m in request.messages if m.role == "user"]
     assert "Count to ten." in said
     assert said[-1].startswith("The run before this one was cut off")
-    assert codex.lost_sessions() == 0
+    assert len(codex.told("session_lost")) == 0
 
 
-async def test_a_session_that_is_gone_begins_anew(codex: Codex) -> None:
+async def test_a_session_that_is_gone_begins_anew(codex: LoneAgent) -> None:
     """A session that it does not know costs a start, not the task."""
     stale = str(uuid4())
     done = await codex.run("Say it.", resume=stale)
     assert done.content == "says codex"
     assert done.agent_session_id not in {None, stale}
-    assert codex.lost_sessions() == 1
+    assert len(codex.told("session_lost")) == 1
     assert [r.prompt for r in codex.api.model_requests] == ["Say it."]
 
 
-async def test_arguments_that_no_resumed_run_takes(codex: Codex) -> None:
+async def test_arguments_that_no_resumed_run_takes(codex: LoneAgent) -> None:
     """Where the person's own arguments are for new sessions only, a new one it is."""
     first = await codex.run()
     done = await codex.run(resume=first.agent_session_id, extra_args=("--add-dir", str(codex.cwd)))
     assert done.content == "says codex"
     assert done.agent_session_id != first.agent_session_id
-    assert codex.lost_sessions() == 1
+    assert len(codex.told("session_lost")) == 1
 
 
 @pytest.mark.parametrize(
@@ -148,7 +83,7 @@ async def test_arguments_that_no_resumed_run_takes(codex: Codex) -> None:
     ],
     ids=["dash", "option", "command", "mention", "shell", "word", "quotes", "long"],
 )
-async def test_as_typed(codex: Codex, prompt: str) -> None:
+async def test_as_typed(codex: LoneAgent, prompt: str) -> None:
     """The prompt reaches the model letter by letter."""
     (codex.cwd / "a.txt").write_text("what stands in the file", encoding="utf-8")
     assert (await codex.run(prompt)).content == "says codex"
@@ -156,14 +91,14 @@ async def test_as_typed(codex: Codex, prompt: str) -> None:
     assert request.prompt == prompt
 
 
-async def test_read_changes_nothing(codex: Codex) -> None:
+async def test_read_changes_nothing(codex: LoneAgent) -> None:
     """`read` holds whatever the person's settings and rules allow."""
-    text = codex.settings.read_text(encoding="utf-8")
-    codex.settings.write_text(
+    text = settings(codex).read_text(encoding="utf-8")
+    settings(codex).write_text(
         f'sandbox_mode = "danger-full-access"\napproval_policy = "on-request"\n{text}',
         encoding="utf-8",
     )
-    rules = codex.settings.parent / "rules" / "default.rules"
+    rules = settings(codex).parent / "rules" / "default.rules"
     rules.parent.mkdir()
     rules.write_text('prefix_rule(pattern=["touch"], decision="allow")\n', encoding="utf-8")
     by_command, by_patch = codex.cwd / "by-command.txt", codex.cwd / "by-patch.txt"
@@ -173,7 +108,7 @@ async def test_read_changes_nothing(codex: Codex) -> None:
     assert list(codex.cwd.iterdir()) == []
 
 
-async def test_edit_ends_at_the_working_directory(codex: Codex, tmp_path: Path) -> None:
+async def test_edit_ends_at_the_working_directory(codex: LoneAgent, tmp_path: Path) -> None:
     """`edit` writes here with a patch or a command, and elsewhere, in /tmp also, with neither."""
     here = codex.cwd / "here.txt", codex.cwd / "patched.txt"
     await codex.ask_for(shell(f"touch {here[0]}"), "edit")
@@ -188,7 +123,7 @@ async def test_edit_ends_at_the_working_directory(codex: Codex, tmp_path: Path) 
     assert not elsewhere.exists()
 
 
-async def test_full_writes_elsewhere(codex: Codex, tmp_path: Path) -> None:
+async def test_full_writes_elsewhere(codex: LoneAgent, tmp_path: Path) -> None:
     """`full` runs a command without the sandbox."""
     elsewhere = tmp_path / "elsewhere.txt"
     done = await codex.ask_for(shell(f"touch {elsewhere}"), "full")
@@ -196,7 +131,7 @@ async def test_full_writes_elsewhere(codex: Codex, tmp_path: Path) -> None:
     assert elsewhere.exists()
 
 
-async def test_a_folders_settings_do_not_count(codex: Codex) -> None:
+async def test_a_folders_settings_do_not_count(codex: LoneAgent) -> None:
     """A folder that was merely cloned starts nothing, and chooses neither model nor provider."""
     ran = codex.cwd / "ran"
     settings = codex.cwd / ".codex" / "config.toml"
@@ -212,7 +147,7 @@ async def test_a_folders_settings_do_not_count(codex: Codex) -> None:
     assert not ran.exists()
 
 
-async def test_inner_retries_are_few_and_told(codex: Codex) -> None:
+async def test_inner_retries_are_few_and_told(codex: LoneAgent) -> None:
     """A provider of the person's own is asked three times at most, each retry announced."""
     await codex.api.set_fault("500:2")
     done = await codex.run()
@@ -226,7 +161,7 @@ async def test_inner_retries_are_few_and_told(codex: Codex) -> None:
     assert len(codex.api.model_requests) == 3
 
 
-async def test_offline_is_not_waited_out(codex: Codex) -> None:
+async def test_offline_is_not_waited_out(codex: LoneAgent) -> None:
     """It would wait for the network for ever; the task moves on after a few of its notices."""
     await codex.api.set_fault("refused")
     failed = await codex.run()

@@ -6,22 +6,13 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from needs import agents_path
-from undaunted.agents.agent import AgentRequest, AgentResult, RunNotice
-from undaunted.agents.cli_agent import CliContext
-from undaunted.agents.opencode import OpencodeAgent
-from undaunted.agents.process import run_process
-from undaunted.rehearsal.answers import Answer, ToolCall, shell, write_file
-from undaunted.rehearsal.homes import throwaway_home
+from real_agents.lone_agent import LoneAgent, lone_agent
+from undaunted.rehearsal.answers import Answer, shell, write_file
 from undaunted.rehearsal.server import RehearsalServer
-from undaunted.tasks import Permissions
 
 pytestmark = [pytest.mark.real_agents, pytest.mark.needs("opencode")]
 
@@ -31,69 +22,13 @@ PATIENCE_S = 60.0
 ALLOW_ALL = {"permission": {"bash": "allow", "edit": "allow", "*": "allow"}}
 
 
-@dataclass
-class Opencode:
-    """The real program in a home of its own, with its model API on loopback."""
-
-    api: RehearsalServer
-    env: dict[str, str]
-    cwd: Path
-    notices: list[RunNotice] = field(default_factory=list)
-
-    async def run(
-        self,
-        prompt: str = "Do it.",
-        *,
-        permissions: Permissions = "edit",
-        resume: str | None = None,
-        model: str | None = None,
-    ) -> AgentResult:
-        context = CliContext(
-            env=self.env,
-            data_folder=self.cwd,
-            run_process=run_process,
-            now=lambda: datetime.now(UTC),
-        )
-        request = AgentRequest(
-            prompt=prompt,
-            cwd=str(self.cwd),
-            permissions=permissions,
-            model=model,
-            extra_args=(),
-            env_names=(),
-            agent_session_id=str(uuid4()),
-            token=uuid4().hex,
-            timeout_s=120.0,
-            idle_timeout_s=60.0,
-            resume_session_id=resume,
-        )
-        return await OpencodeAgent(context).run(
-            request, sink=lambda *_: None, notify=self.notices.append
-        )
-
-    async def ask_for(self, step: ToolCall, permissions: Permissions) -> AgentResult:
-        """A run in which the model asks for `step`, then is done."""
-        self.api.set_answer(Answer("done", (step,)))
-        result = await self.run(permissions=permissions)
-        assert result.failure is None
-        assert result.content == "done"
-        return result
-
-    def told(self, kind: str) -> list[str]:
-        """What it told of this kind while it ran."""
-        return [notice.text for notice in self.notices if notice.kind == kind]
-
-
 @pytest.fixture
-async def opencode(tmp_path: Path) -> AsyncIterator[Opencode]:
-    cwd = tmp_path / "work"
-    cwd.mkdir()
-    async with RehearsalServer(answer="says opencode") as api:
-        home = throwaway_home("opencode", api.url, tmp_path / "home")
-        yield Opencode(api, {"PATH": agents_path(), "LANG": "C.UTF-8", **home}, cwd)
+async def opencode(tmp_path: Path) -> AsyncIterator[LoneAgent]:
+    async with lone_agent("opencode", tmp_path) as agent:
+        yield agent
 
 
-async def test_a_run_that_was_cut_off_is_continued(opencode: Opencode) -> None:
+async def test_a_run_that_was_cut_off_is_continued(opencode: LoneAgent) -> None:
     """Its session is known before it answers; the next request holds prompt and tool call."""
     knocked = asyncio.Event()
     async with RehearsalServer(on_request=lambda _: knocked.set()) as door:
@@ -116,7 +51,7 @@ async def test_a_run_that_was_cut_off_is_continued(opencode: Opencode) -> None:
     assert "The run before this one was cut off" in again[1]
 
 
-async def test_a_session_that_is_gone_begins_anew(opencode: Opencode) -> None:
+async def test_a_session_that_is_gone_begins_anew(opencode: LoneAgent) -> None:
     """A session that it does not know costs a start, not the task."""
     done = await opencode.run("Say it.", resume="ses_nosuch")
     assert done.failure is None
@@ -131,7 +66,7 @@ async def test_a_session_that_is_gone_begins_anew(opencode: Opencode) -> None:
     ["--help", "/init @a.txt\n\n'a' \"b\" !`ls` $1 $HOME {env:HOME} äß 漢字 🙂\n"],
     ids=["option", "everything"],
 )
-async def test_as_typed(opencode: Opencode, prompt: str) -> None:
+async def test_as_typed(opencode: LoneAgent, prompt: str) -> None:
     """The prompt reaches the model letter by letter, and no second one is asked for a title."""
     (opencode.cwd / "a.txt").write_text("what stands in the file", encoding="utf-8")
     assert (await opencode.run(prompt)).content == "says opencode"
@@ -139,7 +74,7 @@ async def test_as_typed(opencode: Opencode, prompt: str) -> None:
     assert request.prompt_parts == (prompt,)
 
 
-async def test_read_changes_nothing(opencode: Opencode) -> None:
+async def test_read_changes_nothing(opencode: LoneAgent) -> None:
     """Neither a file nor a command, whatever the configuration and that of the folder allow."""
     folder = {**ALLOW_ALL, "agent": {"build": ALLOW_ALL}}
     (opencode.cwd / "opencode.json").write_text(json.dumps(folder), encoding="utf-8")
@@ -152,7 +87,7 @@ async def test_read_changes_nothing(opencode: Opencode) -> None:
     assert len(opencode.api.model_requests) == 1, "the tools were not offered"
 
 
-async def test_edit_ends_at_the_working_directory(opencode: Opencode, tmp_path: Path) -> None:
+async def test_edit_ends_at_the_working_directory(opencode: LoneAgent, tmp_path: Path) -> None:
     """`edit` writes a file here; elsewhere, or with a command, it is denied, and goes on."""
     here, elsewhere = opencode.cwd / "here.txt", tmp_path / "elsewhere.txt"
     by_command = opencode.cwd / "by-command.txt"
@@ -173,7 +108,7 @@ async def test_edit_ends_at_the_working_directory(opencode: Opencode, tmp_path: 
     assert not by_command.exists()
 
 
-async def test_full_runs_a_command(opencode: Opencode, tmp_path: Path) -> None:
+async def test_full_runs_a_command(opencode: LoneAgent, tmp_path: Path) -> None:
     """`full` runs a shell command, and writes elsewhere."""
     elsewhere = tmp_path / "elsewhere.txt"
     done = await opencode.ask_for(shell(f"touch {elsewhere}"), "full")
@@ -181,7 +116,7 @@ async def test_full_runs_a_command(opencode: Opencode, tmp_path: Path) -> None:
     assert elsewhere.exists()
 
 
-async def test_inner_retries_are_told(opencode: Opencode) -> None:
+async def test_inner_retries_are_told(opencode: LoneAgent) -> None:
     """The log tells of each, and of the model that was asked."""
     await opencode.api.set_fault("500:1")
     done = await opencode.run()
@@ -191,7 +126,7 @@ async def test_inner_retries_are_told(opencode: Opencode) -> None:
     assert why.startswith("The server had an error")
 
 
-async def test_a_model_that_it_does_not_know(opencode: Opencode) -> None:
+async def test_a_model_that_it_does_not_know(opencode: LoneAgent) -> None:
     """The event says "unexpected server error"; the log says what it was."""
     done = await opencode.run(model="rehearsal/nosuch")
     assert done.failure is not None
