@@ -28,6 +28,7 @@ async def run(runner: GuardedRunner, script: str) -> None:
         timeout_s=600,
         idle_timeout_s=600,
         grace_s=0.5,
+        scratch=os.environ.get("SCRATCH"),
     )
 
     def tell(line: bytes) -> None:

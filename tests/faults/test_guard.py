@@ -115,6 +115,25 @@ def test_a_killed_undaunted_leaves_nothing(start: Any, script: str, *, cgroups: 
     assert wait_for(ends)
 
 
+def test_what_a_killed_undaunted_left_lying_about(
+    start: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run's own folder goes with it, but nothing that a link in it leads to."""
+    scratch, other = tmp_path / "scratch", tmp_path / "other"
+    other.mkdir()
+    (other / "file").write_text("not the run's")
+    scratch.mkdir()
+    (scratch / "link").symlink_to(other)
+    monkeypatch.setenv("SCRATCH", str(scratch))
+    parent = start(f"echo conversation > {scratch}/dump; {SLEEP} & echo $!; wait")
+    told = parent.told()
+    ends = [end_of(int(told["line"])), end_of(told["guard"])]
+    parent.process.kill()
+    assert wait_for(ends)
+    assert not scratch.exists()
+    assert (other / "file").exists()
+
+
 @pytest.mark.cgroups
 def test_a_cgroup_finds_what_hides(start: Any) -> None:
     """An orphan that left its session and cleared its environment is ended with its cgroup."""

@@ -265,6 +265,7 @@ class CliAgent(ABC):
                     timeout_s=request.timeout_s,
                     idle_timeout_s=request.idle_timeout_s,
                     user=self._context.user_name,
+                    scratch=str(tmpdir),
                 )
                 ended = await self._run(spec, reader, sink, _impatient(notify, request))
         except LongWaitError as wait:

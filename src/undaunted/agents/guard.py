@@ -10,9 +10,9 @@ starts in milliseconds, holds 12 MB, and does its work also while the package is
 it reads /proc itself, by the rules of `process_tree.py`.
 
 A message is a line of JSON: `[number, run]` says what is known of a run, `[number, null]` that it
-has ended. A run has `mark` (its UNDAUNTED_ATTEMPT, or ""), `cgroup` (a folder, or null), and
-`root` and `members` (each `[pid, start]`, and `root` may be null): the command itself, and all that
-came of it.
+has ended. A run has `mark` (its UNDAUNTED_ATTEMPT, or ""), `cgroup` (a folder, or null), `scratch`
+(a folder of its own that goes with it, or null), and `root` and `members` (each `[pid, start]`, and
+`root` may be null): the command itself, and all that came of it.
 
 Without /proc (macOS) it knows the root's process group only.
 """
@@ -57,6 +57,7 @@ class Run(TypedDict):
 
     mark: str
     cgroup: str | None
+    scratch: str | None
     root: Identity | None
     members: list[Identity]
 
@@ -93,6 +94,7 @@ def main() -> None:
         _end(list(runs.values()))
     else:
         _end_groups(list(runs.values()))
+    _remove_scratch(list(runs.values()))
 
 
 def serve(stream: int, parent: int) -> Runs:
@@ -133,6 +135,7 @@ def _with_tuples(run: dict[str, Any]) -> Run:
     return Run(
         mark=run["mark"],
         cgroup=run["cgroup"],
+        scratch=run["scratch"],
         root=run["root"] and tuple(run["root"]),
         members=[tuple(member) for member in run["members"]],
     )
@@ -291,6 +294,16 @@ def _remove_cgroup(cgroup: str | None) -> None:
                 time.sleep(_FIRST_PAUSE_S)  # not quite empty yet
             else:
                 break
+
+
+def _remove_scratch(runs: list[Run]) -> None:
+    """Removes the runs' own folders: agents leave conversations there."""
+    import shutil  # noqa: PLC0415 - seldom needed, and it doubles the time to start
+
+    for run in runs:
+        if run["scratch"] is not None:
+            # What can't be removed (a read-only folder, a full disk) nobody is there to be told of.
+            shutil.rmtree(run["scratch"], ignore_errors=True)
 
 
 def _folders(cgroup: str | None) -> list[str]:

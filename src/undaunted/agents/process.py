@@ -208,7 +208,7 @@ class _Run(asyncio.SubprocessProtocol):
         try:
             if self._guard:
                 path = self._cgroup.path if self._cgroup else None
-                guarded = self._guard.begin(mark=mark, cgroup=path)
+                guarded = self._guard.begin(mark=mark, cgroup=path, scratch=self._spec.scratch)
             return await self._execute(mark, guarded)
         finally:
             if guarded:

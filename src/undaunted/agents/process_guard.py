@@ -38,12 +38,15 @@ class GuardedRun:
         cgroup: The folder of its cgroup, if it has one.
     """
 
-    def __init__(self, guard: Guard, number: int, mark: str, cgroup: Path | None) -> None:
+    def __init__(
+        self, guard: Guard, number: int, mark: str, cgroup: Path | None, scratch: str | None
+    ) -> None:
         self.number = number
         self._guard = guard
         self._known: dict[str, object] = {
             "mark": mark,
             "cgroup": None if cgroup is None else str(cgroup),
+            "scratch": scratch,
             "root": None,
             "members": [],
         }
@@ -94,12 +97,12 @@ class Guard:
         """The guard's process id; None while there is none."""
         return None if self._process is None else self._process.pid
 
-    def begin(self, *, mark: str, cgroup: Path | None) -> GuardedRun:
+    def begin(self, *, mark: str, cgroup: Path | None, scratch: str | None = None) -> GuardedRun:
         """Has a run guarded that is about to begin.
 
         By its mark or its cgroup it is found even if we die before its process is known.
         """
-        run = GuardedRun(self, next(self._numbers), mark, cgroup)
+        run = GuardedRun(self, next(self._numbers), mark, cgroup, scratch)
         self._runs[run.number] = run
         if not self.tell(run.message):
             self._start()

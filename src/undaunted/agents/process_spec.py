@@ -27,6 +27,8 @@ class ProcessSpec:
         cwd: Working directory.
         user: The name of the user that it runs as; None is ours. Another one takes root, and an
             `env` and a TMPDIR that are that user's (`run_as`).
+        scratch: A folder of this run alone, which the guard removes if we are killed; else it is
+            the caller's to remove.
         stdin: Written to the command's standard input, which is then closed; the command never
             gets ours.
         timeout_s: Wall-clock limit in seconds.
@@ -41,6 +43,7 @@ class ProcessSpec:
     env: Mapping[str, str] = field(repr=False)  # holds keys
     cwd: str
     user: str | None = None
+    scratch: str | None = None
     stdin: bytes = field(default=b"", repr=False)
     timeout_s: float
     idle_timeout_s: float

@@ -98,7 +98,7 @@ def test_what_did_not_change_is_not_told() -> None:
     run.learn(100, [(101, 8)])
     run.end()
     run.end()
-    known = b'{"mark": "tok", "cgroup": "/group", "root": %s, "members": %s}'
+    known = b'{"mark": "tok", "cgroup": "/group", "scratch": null, "root": %s, "members": %s}'
     assert told == [
         b"[1, %s]\n" % (known % (b"null", b"[]")),
         b"[1, %s]\n" % (known % (b"[100, 7]", b"[[100, 7]]")),
@@ -112,7 +112,13 @@ def test_a_guard_that_starts_late_reads_what_was_said() -> None:
     dead = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
     dead.wait()
     there, here = os.pipe()
-    run = {"mark": "tok", "cgroup": None, "root": [100, 7], "members": [[100, 7], [101, 8]]}
+    run = {
+        "mark": "tok",
+        "cgroup": None,
+        "scratch": None,
+        "root": [100, 7],
+        "members": [[100, 7], [101, 8]],
+    }
     said = [[1, run], [2, run], [1, None]]
     os.write(here, b"".join(json.dumps(message).encode() + b"\n" for message in said) + b"[2, nu")
     known = run | {"root": (100, 7), "members": [(100, 7), (101, 8)]}

@@ -12,7 +12,7 @@ ROOT = (100, 7)
 
 
 def run(**known: object) -> Run:
-    values = {"mark": "tok", "cgroup": None, "root": ROOT, "members": []}
+    values = {"mark": "tok", "cgroup": None, "scratch": None, "root": ROOT, "members": []}
     return Run(**(values | known))  # type: ignore[typeddict-item]  # any of them
 
 
