@@ -14,7 +14,7 @@ ARGS ?=
 QUICK := $(wildcard tests/unit tests/properties tests/test_*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint bench lock clean
+.PHONY: help setup run test check lint bench matrix lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -50,6 +50,10 @@ bench: ## run every benchmark
 	@set -e; for benchmark in benchmarks/bench_*.py; do \
 		echo "== $$benchmark"; $(BIN)/python "$$benchmark"; \
 	done
+
+matrix: ## run every fault with every real agent, half an hour; writes docs/agents/matrix.md
+	@$(PREPARE) dev
+	@$(BIN)/python scripts/matrix.py $(ARGS)
 
 lock: ## make the locks anew: make lock ARGS=--upgrade
 	@$(PREPARE) dev

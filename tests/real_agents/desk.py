@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from needs import AGENTS_BIN, agents_path
 from undaunted.rehearsal.homes import rehearsal_model, throwaway_home
 from undaunted.rehearsal.server import RehearsalServer
 
-__all__ = ["GEMINI_MODEL", "Command", "Desk", "Run"]
+__all__ = ["GEMINI_MODEL", "Command", "Desk", "Process", "Run", "processes"]
 
 GEMINI_MODEL = rehearsal_model("gemini")
 """Asked for by name: without one Gemini CLI asks another model first which one to use."""
+
+_MODEL_FLAGS = ("--model", f"gemini={GEMINI_MODEL}")
 
 # Copilot CLI unpacks 235 MB the first time: once for all homes.
 _CACHE = AGENTS_BIN.parent / ".cache"
@@ -57,6 +60,48 @@ class Run:
         return [(a["agent"], a["kind"] or a["outcome"]) for a in self.attempts]
 
 
+@dataclass(frozen=True)
+class Process:
+    """A process of this machine, whoever started it."""
+
+    pid: int
+    argv: str
+    environ: bytes
+
+    @property
+    def cgroup(self) -> str:
+        """The groups that it is in, a line for each hierarchy."""
+        return Path(f"/proc/{self.pid}/cgroup").read_text(encoding="utf-8")
+
+    async def ended(self) -> None:
+        """Waits until it has ended."""
+        try:
+            end = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return
+        over = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(end, over.set)
+        try:
+            await over.wait()
+        finally:
+            loop.remove_reader(end)
+            os.close(end)
+
+
+def processes() -> Iterator[Process]:
+    """Every living process that may be looked at."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environ = (folder / "environ").read_bytes()
+            argv = (folder / "cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+        if is_alive(int(folder.name)):
+            said = argv.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
+            yield Process(int(folder.name), said, environ)
+
+
 @dataclass
 class Command:
     """An `undaunted` that runs."""
@@ -73,6 +118,12 @@ class Command:
         assert status is not None
         return status, stdout.decode(), stderr.decode(), took_s
 
+    async def events(self) -> AsyncIterator[dict[str, Any]]:
+        """What a `run --events` tells, as it tells it."""
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            yield json.loads(line)
+
     async def told(self) -> Run:
         """What a `run --json` has told once it has ended."""
         status, stdout, stderr, took_s = await self.ended()
@@ -80,7 +131,11 @@ class Command:
 
     def interrupt(self) -> None:
         """What a Ctrl-C does."""
-        self.process.send_signal(signal.SIGINT)
+        self.send(signal.SIGINT)
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends it a signal."""
+        self.process.send_signal(number)
 
 
 @dataclass
@@ -132,10 +187,47 @@ class Desk:
 
     async def start(self, prompt: str, *arguments: str, stdin: str | None = None) -> Command:
         """Starts `undaunted run --json`."""
-        model = f"gemini={GEMINI_MODEL}"
         return await self.undaunted(
-            "run", "--json", "--model", model, *arguments, "--", prompt, stdin=stdin
+            "run", "--json", *_MODEL_FLAGS, *arguments, "--", prompt, stdin=stdin
         )
+
+    async def run_on_a_bad_day(
+        self,
+        agent: str,
+        fault: str,
+        prompt: str,
+        *arguments: str,
+        begins_well: bool = False,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> Run:
+        """Runs `undaunted run` on an agent whose model is well again after the first attempt.
+
+        Its API then holds the requests of the later attempts alone.
+
+        Args:
+            agent: The agent.
+            fault: What is wrong until then.
+            prompt: The prompt.
+            arguments: Further flags.
+            begins_well: The first request is answered all the same.
+            meanwhile: Called between the attempts.
+        """
+        api = self.apis[agent]
+        command = await self.undaunted(
+            "run", "--events", *_MODEL_FLAGS, "--agents", agent, *arguments, "--", prompt
+        )
+        if begins_well:
+            await self.asked[agent].wait()
+        await api.set_fault(fault)
+        last: dict[str, Any] = {}
+        async for last in command.events():
+            # No agent is up again as fast as this is heard.
+            if last["type"] == "attempt_failed":
+                await api.set_fault("ok")
+                api.forget()
+                meanwhile()
+        status, _, stderr, took_s = await command.ended()
+        return Run(status, last["task"], stderr, took_s)
 
     async def undaunted(self, *arguments: str, stdin: str | None = None) -> Command:
         """Starts `undaunted` with `arguments`."""
@@ -163,17 +255,17 @@ class Desk:
 
         By their HOME: not by the mark that undaunted itself looks for.
         """
+        return [process.argv for process in self._living()]
+
+    async def deserted(self) -> None:
+        """Waits until nothing lives that was started at this desk."""
+        while living := self._living():
+            for process in living:
+                await process.ended()
+
+    def _living(self) -> list[Process]:
         mark = f"HOME={self.home}".encode()
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                environ = (process / "environ").read_bytes().split(b"\0")
-                argv = (process / "cmdline").read_bytes()
-            except (FileNotFoundError, ProcessLookupError, PermissionError):
-                continue
-            if mark in environ and is_alive(int(process.name)):
-                found.append(argv.replace(b"\0", b" ").decode(errors="replace"))
-        return found
+        return [p for p in processes() if mark in p.environ.split(b"\0")]
 
     async def close(self) -> None:
         """Ends what a failed test left running."""

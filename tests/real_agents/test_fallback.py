@@ -81,16 +81,6 @@ async def test_claude_is_down(desk: Desk) -> None:
     assert len(desk.prompts("claude")) == 6, "one request and two inner retries an attempt"
 
 
-async def test_gemini_is_down(desk: Desk) -> None:
-    """The same the other way round; once, since its inner retries take 15 s an attempt."""
-    await desk.apis["gemini"].set_fault("500")
-    run = await desk.run("Say hello.", "--agents", "gemini,claude", "--attempts", "1")
-    assert run.status == 0, run.stderr
-    assert run.task["content"] == "says claude"
-    assert run.course == [("gemini", "server_error"), ("claude", "succeeded")]
-    assert len(desk.prompts("gemini")) == 3
-
-
 async def test_both_are_down(desk: Desk) -> None:
     """Where nobody is back at a known time the run fails, and each failure is told."""
     await desk.apis["claude"].set_fault("500")
