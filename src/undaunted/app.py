@@ -19,7 +19,7 @@ from platformdirs import user_config_path, user_data_path
 from undaunted.agents.account import Account
 from undaunted.agents.agent import Agent
 from undaunted.agents.cgroup import find_cgroups
-from undaunted.agents.cli_agent import CliContext
+from undaunted.agents.cli_agent import CliAgent, CliContext
 from undaunted.agents.environment import check_depth
 from undaunted.agents.process import GuardedRunner
 from undaunted.agents.reader import OutputReader
@@ -132,7 +132,7 @@ class App:
                 keys = await _stored_keys(store, self._master_key_source())
                 agents = tuple(logins(settings, context, keys))
                 order = settings.order
-                secrets += [key for _, key in keys.values.values()]
+                secrets += [s for a in agents if isinstance(a, CliAgent) for s in a.secrets()]
                 secrets += _of_descriptions(settings)
                 if keys.values and (master := self._master_key_source().read()):
                     secrets += master.keys
@@ -194,6 +194,7 @@ class App:
                 run_process=runner,
                 now=self._clock.now,
                 pass_names=settings.env.pass_,
+                key_names=_key_names(settings),
                 max_reset=timedelta(seconds=settings.max_reset),
             )
         finally:
@@ -335,6 +336,12 @@ def _of_descriptions(settings: Settings) -> list[str]:
     """Secrets that were written into a description's environment."""
     written = (d.environment.items() for d in settings.described.values())
     return [value for items in written for name, value in items if _SECRET_NAME.search(name)]
+
+
+def _key_names(settings: Settings) -> frozenset[str]:
+    """Variables of the person's that hold the keys of accounts."""
+    accounts = (account for named in settings.accounts.values() for account in named.values())
+    return frozenset(account.key_from for account in accounts) - {""}
 
 
 def _faults(written: Mapping[str, str]) -> dict[str, Fault]:

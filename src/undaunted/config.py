@@ -299,7 +299,9 @@ def _read(path: Path) -> dict[str, object]:
 
 def _flatten(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     for name, value in table.items():
-        if isinstance(value, dict):
+        if value == {} and prefix.startswith("accounts.") and prefix.count(".") == 2:
+            yield f"{prefix}{name}.slots", None  # to be named is all that an account needs
+        elif isinstance(value, dict):
             yield from _flatten(cast("dict[str, object]", value), f"{prefix}{name}.")
         else:
             yield prefix + name, value

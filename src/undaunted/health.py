@@ -26,6 +26,7 @@ from undaunted.resilience.breaker.snapshot import CircuitState
 from undaunted.resilience.clock import Clock
 from undaunted.resilience.errors import CircuitOpenError
 from undaunted.resilience.policy import Policy
+from undaunted.tasks import agent_key
 from undaunted.uninterrupted import uninterrupted
 
 __all__ = ["AgentHealth", "Figures", "Health", "HealthRows"]
@@ -279,7 +280,8 @@ class Health:
         now = self.clock.now()
         reason, back_at = "", None
         if row.isolated:
-            reason = f"{breaker_rows.why(row)}; mend it, then: undaunted agents reset {key.agent}"
+            login = agent_key(key.agent, key.account)
+            reason = f"{breaker_rows.why(row)}; mend it, then: undaunted agents reset {login}"
         elif state is CircuitState.OPEN:
             back_at = breaker.open_until
             left_s = (back_at - now).total_seconds() if back_at else 0.0

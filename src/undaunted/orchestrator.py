@@ -204,7 +204,8 @@ class Orchestrator:
         )
         self._narrator.chosen(course, visit, agent, course.before(visit))
         usable = [n for n in seen if usable_now(seen[n].option) and n not in course.spent]
-        untried = max(1, len(usable))
+        # Logins of one agent share its time: a timeout would rule all of them out.
+        untried = max(1, len({self._agents[key].name for key in usable}))
         try:
             result = await self._pipeline(
                 course, visit, agent, seen[agent.key].health, untried
@@ -314,8 +315,9 @@ class Orchestrator:
             seen = await self._look(course)
             back = {name for name in out if usable_now(seen[name].option)}
         await self._store.resume_waiting(course.task.id)
-        for name in back or out:
-            course.spent.pop(name, None)
+        returned = {self._agents[key].name for key in back or out}
+        for key in [key for key in course.spent if self._agents[key].name in returned]:
+            del course.spent[key]
 
     async def _accept(self, course: Course) -> None:
         """Writes the task down; from here on it is not lost."""

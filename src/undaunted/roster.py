@@ -99,7 +99,8 @@ def agent_of(name: str, settings: Settings, context: CliContext, account: Accoun
     own = settings.agents.get(name, AgentSettings())
     if own.run_as is not None:
         try:
-            context = context.as_user(user_account(own.run_as))
+            folder = _AGENTS[name].config_variable if name in _AGENTS else ""
+            context = context.as_user(user_account(own.run_as), without=folder)
         except SpawnError as error:
             account = replace(account, problem=str(error))
     if name in settings.described:

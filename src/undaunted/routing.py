@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from undaunted.tasks import DEFAULT_ACCOUNT
+
 __all__ = ["Choice", "Option", "Skip", "decide", "logins_of", "usable_now"]
 
 
@@ -17,7 +19,8 @@ def logins_of(names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
     """The logins to try for `names`, in order, each once.
 
     Args:
-        names: Agents, which stand for all their logins, or single logins (`agent/account`).
+        names: Agents, which stand for all their logins, or single logins (`agent/account`; the
+            usual one is `agent/default`).
         known: Every login there is, an agent's in the order in which they are to be tried.
 
     Raises:
@@ -26,7 +29,9 @@ def logins_of(names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
     every = tuple(known)
     found: dict[str, None] = {}
     for name in names:
+        usual = name.removesuffix(f"/{DEFAULT_ACCOUNT}")
         logins = [key for key in every if key == name or key.startswith(f"{name}/")]
+        logins = logins or [key for key in every if key == usual]
         if not logins:
             raise KeyError(name)
         found.update(dict.fromkeys(logins))

@@ -133,3 +133,9 @@ def test_wrong_environment(tmp_path: Path) -> None:
     """A wrong variable is named as what it is."""
     with pytest.raises(ConfigurationError, match=r"timeout = 'soon' \(environment\)"):
         load(tmp_path, env={"UNDAUNTED_TIMEOUT": "soon"})
+
+
+def test_an_account_that_is_only_named(tmp_path: Path) -> None:
+    """An empty table is an account, too: so the usual login stays among the others."""
+    person = "[accounts.claude.default]\n[accounts.claude.work]\nslots = 2\n[agents.claude]\n"
+    assert list(load(tmp_path, person=person).settings.accounts["claude"]) == ["default", "work"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent_requests import REQUEST
 from undaunted.agents.agent import Agent
 from undaunted.agents.cli_agent import CliAgent, CliContext
 from undaunted.agents.process import run_process
@@ -120,3 +121,63 @@ def test_known_by_name(name: str) -> None:
     settings = Settings(described={"mine": Description.model_validate(said)})
     assert readers(settings)[name]() is not None
     assert name in key_variables(settings)
+
+
+def environment(agent: Agent) -> dict[str, str]:
+    assert isinstance(agent, CliAgent)
+    return agent._environment(REQUEST, Path("attempt"))
+
+
+@pytest.mark.parametrize("name", ["claude", "gemini", "copilot", "codex", "opencode"])
+def test_a_folder_of_its_own_gets_no_foreign_key(tmp_path: Path, name: str) -> None:
+    """An account in whose folder no login is seen is not run with the caller's key."""
+    written = {name: {"work": AccountSettings(config_folder=tmp_path / "work")}}
+    variables = ("ANTHROPIC_API_KEY", "GEMINI_API_KEY", "COPILOT_GITHUB_TOKEN", "CODEX_API_KEY")
+    env = dict.fromkeys((*variables, "OPENCODE_API_KEY"), "the-callers-key")
+    found = agents(tmp_path, Settings(accounts=written), None, **env)
+    (work,) = (agent for agent in found if agent.key == f"{name}/work")
+    assert "the-callers-key" not in environment(work).values()
+
+
+def test_a_key_reaches_its_own_account_only(tmp_path: Path) -> None:
+    """A variable named by `key_from` is not passed on because it begins like the agent's own."""
+    written = {
+        name: AccountSettings(key_from=f"ANTHROPIC_API_KEY_{name.upper()}")
+        for name in ("home", "work")
+    }
+    values = {"ANTHROPIC_API_KEY_HOME": "key-of-home", "ANTHROPIC_API_KEY_WORK": "key-of-work"}
+    context = CliContext(
+        env={"HOME": str(tmp_path), **values},
+        data_folder=tmp_path,
+        run_process=run_process,
+        now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+        key_names=frozenset(values),
+    )
+    found = logins(Settings(accounts={"claude": written}), context, Keys())
+    seen = {a.account: environment(a) for a in found if a.name == "claude"}
+    assert {n: e["ANTHROPIC_API_KEY"] for n, e in seen.items()} == {
+        "home": "key-of-home",
+        "work": "key-of-work",
+    }
+    assert "key-of-work" not in seen["home"].values()
+    assert "key-of-home" not in seen["work"].values()
+
+
+def test_an_accounts_key_outranks_the_descriptions_environment(tmp_path: Path) -> None:
+    """What a description sets for every login gives way to the login's own key and folder."""
+    description = Description.model_validate(
+        {
+            "command": ["agent"],
+            "output": "text",
+            "permissions": {"edit": []},
+            "key_variable": "MY_KEY",
+            "config_variable": "MY_HOME",
+            "environment": {"MY_KEY": "everybodys", "MY_HOME": "/everybodys"},
+        }
+    )
+    written = {"my": {"work": AccountSettings(key_from="WORK", config_folder=tmp_path)}}
+    settings = Settings(described={"my": description}, accounts=written)
+    (work,) = (a for a in agents(tmp_path, settings, WORK="own") if a.name == "my")
+    assert isinstance(work, CliAgent)
+    assert (environment(work)["MY_KEY"], environment(work)["MY_HOME"]) == ("own", str(tmp_path))
+    assert work.secrets() == ("own",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from undaunted.routing import Choice, Option, Skip, decide, usable_now
+from undaunted.routing import Choice, Option, Skip, decide, logins_of, usable_now
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -39,3 +39,10 @@ def test_probe() -> None:
     choice = decide(Option(agent="a", probe=True), before=[])
     assert isinstance(choice, Choice)
     assert choice.reason.endswith("this is the probe")
+
+
+def test_the_usual_login_alone() -> None:
+    """`agent/default` is the usual login, where `agent` would be all of them."""
+    known = ("claude", "claude/work", "codex/default-2")
+    assert logins_of(("claude/default",), known) == ("claude",)
+    assert logins_of(("claude",), known) == ("claude", "claude/work")

@@ -57,7 +57,7 @@ def _remove(folder: Path) -> None:
         if os.geteuid() != 0:
             _unlock(folder)
         shutil.rmtree(folder)
-    except OSError as error:
+    except (OSError, RecursionError) as error:  # the latter: nested a thousand deep
         _log.warning("could not remove %s: %s", folder, error)
 
 

@@ -114,13 +114,16 @@ class CgroupFolder:
         if not self._swept:
             self._swept = True
             self.remove_leftovers()
-        path = self._path / f"{self._name}{next(self._numbers)}"
-        try:
-            path.mkdir()
-        except OSError as error:
-            _log.warning("no cgroup for this run: %s", error)
-            return None
-        return Cgroup(path)
+        while True:
+            path = self._path / f"{self._name}{next(self._numbers)}"
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue  # another runner's of this process
+            except OSError as error:
+                _log.warning("no cgroup for this run: %s", error)
+                return None
+            return Cgroup(path)
 
     def remove_leftovers(self) -> None:
         """Ends and removes the groups of undaunted processes that are dead.

@@ -60,6 +60,7 @@ class CliContext:
         run_process: The spawner.
         now: Gives the present instant, aware.
         pass_names: Further variables of `env` that every agent is to see.
+        key_names: Variables of `env` that hold the keys of accounts (`key_from`).
         tz: The zone of times that agents print without one; None is the machine's.
         max_reset: Stated ends of limits further away than this are not believed.
         user: The user that programs run as, with `env` as it is to that user; None is the caller.
@@ -70,6 +71,7 @@ class CliContext:
     run_process: ProcessRunner
     now: Callable[[], datetime]
     pass_names: tuple[str, ...] = ()
+    key_names: frozenset[str] = frozenset()
     tz: tzinfo | None = None
     max_reset: timedelta = MAX_AHEAD
     user: UserAccount | None = None
@@ -79,9 +81,15 @@ class CliContext:
         """The login name of the user to run as; None is the caller."""
         return None if self.user is None else self.user.name
 
-    def as_user(self, user: UserAccount) -> CliContext:
-        """The same world, seen by another user."""
-        return replace(self, env=user.environment(self.env), user=user)
+    def as_user(self, user: UserAccount, *, without: str) -> CliContext:
+        """The same world, seen by another user.
+
+        Args:
+            user: The user.
+            without: A variable that names a folder of the caller's; empty is none.
+        """
+        env = {n: v for n, v in user.environment(self.env).items() if n != without}
+        return replace(self, env=env, user=user)
 
 
 class CliAgent(ABC):
@@ -158,6 +166,12 @@ class CliAgent(ABC):
     def credential(self) -> Credential | None:
         """What the program would log in with, as far as can be seen; None: nothing was found."""
         return self._credentials().used()
+
+    def secrets(self) -> tuple[str, ...]:
+        """What it may log in with, to be kept out of what is written down."""
+        names = (source.variable for source in self.credentials if source.kind != "login")
+        found = (self._account.key, *(self._context.env.get(name) for name in names))
+        return tuple(value for value in found if value)
 
     def credential_mark(self) -> str:
         """A digest that changes with the agent's credential; says nothing about it otherwise."""
@@ -328,7 +342,11 @@ class CliAgent(ABC):
 
     def _environment(self, request: AgentRequest, tmpdir: Path) -> dict[str, str]:
         used = self.credential()
-        withheld = self.env_withheld.union(used.withheld if used else ())
+        withheld = self.env_withheld.union(used.withheld if used else self._credentials().foreign())
+        # A key of one account's reaches no other by a name that merely begins like the agent's own.
+        named = {*self.env_names, self.key_variable, *self._context.pass_names, *request.env_names}
+        named.update(source.variable for source in self.credentials)
+        withheld |= self._context.key_names - named
         caller = {n: v for n, v in self._context.env.items() if n not in withheld}
         return child_environment(
             caller,
@@ -337,7 +355,7 @@ class CliAgent(ABC):
             agent_names=self.env_names,
             agent_prefixes=self.env_prefixes,
             pass_names=(*self._context.pass_names, *request.env_names),
-            settings={**self.account_environment(), **self.settings(request)},
+            settings={**self.settings(request), **self.account_environment()},
         )
 
 

@@ -86,16 +86,13 @@ class Credentials:
 
     def used(self) -> Credential | None:
         """The credential that the program would use; None where none was found."""
-        variables = tuple(
-            s.variable for s in self._sources if s.variable and self._env.get(s.variable)
-        )
+        variables = self.foreign()
         if self._account.key is not None:
             return Credential("key", "the account's own key", variables)
         if not self._sources:
             return Credential("login", "its own")  # nothing is known of where it is kept
         found = list(self._found())
         if self._account.config_folder is not None and not self._account.prefer_key:
-            # A folder of its own is the account's login; the caller's variables are not.
             first = next((s for s in found if s.file), None)
             return None if first is None else Credential(first.kind, first.file, variables)
         if not found:
@@ -108,6 +105,17 @@ class Credentials:
             return Credential(first.kind, first.variable or first.file)
         withheld = tuple(s.variable for s in paid)
         return Credential(left.kind, left.variable or left.file, withheld)
+
+    def foreign(self) -> tuple[str, ...]:
+        """Variables of the caller's that are not this account's, whether or not its own is found.
+
+        An account with a key or a folder of its own has its login there: a program that finds none
+        (it may be in a keychain) would take the caller's, and bill it.
+        """
+        account = self._account
+        if account.key is None and (account.config_folder is None or account.prefer_key):
+            return ()
+        return tuple(s.variable for s in self._sources if s.variable and self._env.get(s.variable))
 
     def mark(self) -> str:
         """A digest that changes with any of them; says nothing about them otherwise.

@@ -11,7 +11,7 @@ Source: read in the program, 0.61.0, and recorded: `docs/agents/gemini.md`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from undaunted.agents.account import Account
@@ -57,6 +57,9 @@ def gemini_login(
         account: The account.
     """
     keys = tuple(name for name in (_KEY, _VERTEX_KEY) if env.get(name))
+    own_folder = account.config_folder is not None and not account.prefer_key
+    if own_folder:  # that is the account's login; the caller's keys are not
+        env = {name: value for name, value in env.items() if name not in keys}
     if account.key is not None:
         way = "vertex-ai" if account.key_variable == _VERTEX_KEY else "gemini-api-key"
         own = Credential("key", "the account's own key", keys)
@@ -68,7 +71,8 @@ def gemini_login(
     if way == _GOOGLE_ACCOUNT or (there and not selected and way in {"", "gemini-api-key"}):
         plan = Credential("subscription", there[0], keys) if there else None
         return GeminiLogin(plan, {} if way == _GOOGLE_ACCOUNT else {_USE_GOOGLE_ACCOUNT: "true"})
-    return GeminiLogin(_credential(way, env, home))
+    found = _credential(way, env, home)
+    return GeminiLogin(replace(found, withheld=keys) if found and own_folder else found)
 
 
 def selected_type(settings: JsonObject) -> str:

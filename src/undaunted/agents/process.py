@@ -193,6 +193,8 @@ class _Run(asyncio.SubprocessProtocol):
         self._exited: asyncio.Future[None] = self._loop.create_future()
         self._drained: asyncio.Future[None] = self._loop.create_future()
         self._fault: Exception | None = None
+        # Something of the run may be alive after it: then it stays the guard's.
+        self._unsure = False
 
     async def execute(self) -> ProcessResult:
         """Starts the command, waits for its end, and leaves nothing of it alive."""
@@ -211,7 +213,7 @@ class _Run(asyncio.SubprocessProtocol):
                 guarded = self._guard.begin(mark=mark, cgroup=path, scratch=self._spec.scratch)
             return await self._execute(mark, guarded)
         finally:
-            if guarded:
+            if guarded and not self._unsure:
                 guarded.end()
             await self._remove_cgroup()
 
@@ -236,12 +238,18 @@ class _Run(asyncio.SubprocessProtocol):
             if ended_by != "exit" or left_behind:
                 survivors = await tree.end(grace_s=self._spec.grace_s)
                 if survivors:
+                    self._unsure = True
                     _log.warning("could not end %s", ", ".join(map(str, survivors)))
             await self._close(transport)
         except BaseException:
             # Nobody cancels this task but a loop that is torn down (a second Ctrl-C): no grace.
             try:
-                await tree.end(grace_s=0)
+                self._unsure = bool(await tree.end(grace_s=0))
+            except OSError:
+                # No file descriptor is left to look with, say: what is known is ended unseen, and
+                # the guard, which has files of its own, keeps the rest in mind.
+                self._unsure = True
+                tree.kill_known()
             finally:
                 await self._close(transport)
             raise

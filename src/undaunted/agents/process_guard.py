@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
@@ -24,6 +25,8 @@ _PROGRAM = Path(__file__).with_name("guard.py")
 
 # How long the guard may take to notice that it is not needed any more.
 _CLOSE_S = 5.0
+
+_PIPE_BYTES = 1024 * 1024
 
 _Identity = tuple[int, float]
 
@@ -64,13 +67,13 @@ class GuardedRun:
             members: All of them.
         """
         known = sorted(members)
-        if known == self._known["members"]:
+        if known == self._known["members"] and self._guard.alive:
             return
         self._known["members"] = known
         self._known["root"] = self._known["root"] or next(
             (member for member in known if member[0] == root_pid), None
         )
-        self._guard.tell(self.message)
+        self._guard.inform(self)
 
     def end(self) -> None:
         """Tells that nothing of the run is left to be ended."""
@@ -80,8 +83,8 @@ class GuardedRun:
 class Guard:
     """The guard process of this process: one, started with the first run.
 
-    If it is dead, the next run starts a new one, which is told of all that runs. A run without a
-    guard is better than none: what fails here is logged.
+    If it is dead, the next look at a run starts a new one, which is told of all that runs. A run
+    without a guard is better than none: what fails here is logged.
 
     The guard has a session of its own, so that no Ctrl-C and no signal to our group reaches it, and
     none of our files but its end of the pipe.
@@ -104,9 +107,18 @@ class Guard:
         """
         run = GuardedRun(self, next(self._numbers), mark, cgroup, scratch)
         self._runs[run.number] = run
+        self.inform(run)
+        return run
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a guard process."""
+        return self._process is not None and self._process.poll() is None
+
+    def inform(self, run: GuardedRun) -> None:
+        """Tells what is known of a run; if nobody listens, a new guard, of all runs."""
         if not self.tell(run.message):
             self._start()
-        return run
 
     def tell(self, message: bytes) -> bool:
         """Sends a message; whether there is a guard that takes it."""
@@ -162,6 +174,7 @@ class Guard:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.set_blocking(_stdin(process).fileno(), False)
+        _widen(_stdin(process).fileno())
         self._process = process
         self.tell(b"".join(run.message for run in self._runs.values()))
 
@@ -176,6 +189,19 @@ class Guard:
         process.kill()
         process.wait()
         _stdin(process).close()
+
+
+def _widen(pipe: int) -> None:
+    """Gives the pipe room for runs of thousands of processes: a message that does not fit is lost.
+
+    64 KiB hold the identities of 3,000 processes; 1 MiB is what everybody may have (pipe(7)).
+    """
+    if sys.platform != "linux":
+        return
+    import fcntl  # noqa: PLC0415 - not on Windows, where this module can be imported all the same
+
+    with contextlib.suppress(OSError):  # the user's share of pipe memory is used up
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _stdin(process: subprocess.Popen[bytes]) -> io.RawIOBase:

@@ -122,6 +122,15 @@ class ProcessTree:
             self._cgroup.kill()
         return await self._tell(signal.SIGKILL, within_s=kill_wait_s)
 
+    def kill_known(self) -> None:
+        """Sends KILL to the members of the last look, for when no further look is possible.
+
+        Without a look another process could have got a number since; that takes the kernel
+        thousands of new ones within seconds.
+        """
+        for pid, _ in self._members or {(self._pid, 0.0)}:
+            self._signal(pid, (signal.SIGKILL,))
+
     def _session(self, living: Mapping[int, ProcessEntry]) -> int | None:
         """The child's session, while that is its number: afterwards another may bear it."""
         leader = living.get(self._pid)

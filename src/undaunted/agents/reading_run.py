@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Literal
 
 from undaunted.agents.agent import AgentResult, OutputSink, RunNotice
 from undaunted.agents.line_reader import LineReader
+from undaunted.agents.long_wait import LongWaitError
 from undaunted.agents.process import ProcessResult, ProcessRunner, ProcessSpec
 from undaunted.agents.process_failures import limit_failure
 from undaunted.agents.reader import Ending, OutputReader
@@ -63,7 +65,10 @@ async def run_and_read(
             stderr_lines.feed(chunk)
 
     result = await run_process(spec, on_stdout_line=lambda line: read(reader.feed, line), sink=take)
-    stderr_lines.close()
+    # A last line without its end. The program has ended: nobody waits any more, and what it has
+    # answered counts.
+    with contextlib.suppress(LongWaitError):
+        stderr_lines.close()
     return result
 
 

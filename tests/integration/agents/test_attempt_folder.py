@@ -88,3 +88,19 @@ async def test_what_can_not_be_removed_is_said(
             answer = 42
     assert answer == 42
     assert str(folder) in caplog.text
+
+
+async def test_what_cant_be_removed_for_its_depth_costs_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Python 3.11 removes folders by recursion: that it gives up is logged, and no error."""
+    monkeypatch.setattr(logging.getLogger("undaunted.agents.attempt_folder"), "disabled", False)
+
+    def too_deep(_folder: Path) -> None:
+        raise RecursionError("maximum recursion depth exceeded")
+
+    with caplog.at_level(logging.WARNING), monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", too_deep)
+        async with attempt_folder(tmp_path):
+            pass
+    assert "could not remove" in caplog.text

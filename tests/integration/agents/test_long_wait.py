@@ -14,11 +14,13 @@ import pytest
 
 from agent_requests import REQUEST
 from living import marked
-from undaunted.agents.agent import AgentResult
+from undaunted.agents.agent import AgentResult, RunNotice
 from undaunted.agents.claude import ClaudeAgent
+from undaunted.agents.claude_output import ClaudeReader
 from undaunted.agents.cli_agent import CliContext
 from undaunted.agents.long_wait import LongWaitError, wait_failure
-from undaunted.agents.process import run_process
+from undaunted.agents.process import ProcessSpec, run_process
+from undaunted.agents.reading_run import run_and_read
 from undaunted.agents.rules import RuleSet, TextRule
 from undaunted.failures import FailureKind
 
@@ -97,3 +99,27 @@ async def test_a_wait_beyond_belief(tmp_path: Path) -> None:
     result = await run(tmp_path, 365 * 86_400_000, "rate_limit", 429)
     assert result.failure is not None
     assert result.failure.resets_at == NOW + timedelta(days=8)
+
+
+async def test_an_answer_outlives_a_wait_that_nobody_waits(tmp_path: Path) -> None:
+    """A last line on stderr without its end is read when the program has ended: it ends nothing."""
+
+    class Reader(ClaudeReader):
+        def feed_stderr(self, line: bytes) -> RunNotice | None:
+            return RunNotice("inner_retry", line.decode(), wait_s=7200)
+
+    def impatient(notice: RunNotice) -> None:
+        raise LongWaitError(notice.text, 7200)
+
+    code = "import sys; print('{}'); sys.stderr.write('retrying in 2 hours')"
+    spec = ProcessSpec(
+        argv=(sys.executable, "-I", "-S", "-c", code),
+        env={},
+        cwd=str(tmp_path),
+        timeout_s=60,
+        idle_timeout_s=60,
+    )
+    ended = await run_and_read(
+        spec, Reader(), run_process=run_process, sink=lambda *_: None, notify=impatient
+    )
+    assert ended.exit_code == 0

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
+import select
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from living import is_alive
+from undaunted.agents.environment import ATTEMPT_VARIABLE
 from undaunted.agents.guard import serve
 from undaunted.agents.process import GuardedRunner, SpawnError
 from undaunted.agents.process_guard import Guard
+from undaunted.agents.process_table import ProcessEntry, ProcessTable, process_table
 from undaunted.failures import FailureKind
 
 
@@ -88,6 +93,8 @@ def test_what_did_not_change_is_not_told() -> None:
     told: list[bytes] = []
 
     class Silent(Guard):
+        alive = True
+
         def tell(self, message: bytes) -> bool:
             told.append(message)
             return True
@@ -137,3 +144,57 @@ async def test_on_windows_nothing_is_run(
     with pytest.raises(SpawnError, match="not on Windows") as raised:
         await runner(spec)
     assert (raised.value.kind, raised.value.blames_task) == (FailureKind.MISCONFIGURED, True)
+
+
+def test_a_guard_that_dies_in_mid_run_is_replaced() -> None:
+    """The next look at the run starts a new one, although nothing of the run has changed."""
+    guard = Guard()
+    run = guard.begin(mark="tok", cgroup=None)
+    run.learn(100, [(100, 7)])
+    first = guard.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    run.learn(100, [(100, 7)])
+    assert guard.pid not in {None, first}
+    run.end()
+    guard.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pipe's size is the system's")
+def test_a_run_of_thousands_of_processes_is_guarded() -> None:
+    """What is known of it is more than a usual pipe holds."""
+    guard = Guard()
+    run = guard.begin(mark="tok", cgroup=None)
+    first = guard.pid
+    run.learn(100, [(10_000_000 + n, 123_456_789) for n in range(5000)])
+    assert guard.pid == first is not None
+    run.end()
+    guard.close()
+
+
+async def test_what_cant_be_looked_at_is_ended_all_the_same(
+    stage: Any, monkeypatch: pytest.MonkeyPatch, runner: GuardedRunner
+) -> None:
+    """Without a file descriptor for a look nothing known lives on, and the guard keeps the run."""
+    table = process_table()
+    seen: list[ProcessEntry] = []
+
+    def read() -> dict[int, ProcessEntry]:
+        if seen:
+            raise OSError(errno.EMFILE, "Too many open files")
+        entries = table.read()
+        mine = [e for e in entries.values() if table.variable(e.pid, ATTEMPT_VARIABLE) == "tok"]
+        seen.extend(mine if len(mine) >= 2 else [])
+        return entries
+
+    broken = ProcessTable(read, table.variable)
+    monkeypatch.setattr("undaunted.agents.process.process_table", lambda: broken)
+    monkeypatch.setattr("undaunted.agents.process._LOOK_EVERY_S", 0.01)
+    env = {"PATH": os.environ["PATH"], ATTEMPT_VARIABLE: "tok"}
+    spec = stage.spec("sh", "-c", "sleep 600 & sleep 600")
+    with pytest.raises(OSError, match="Too many open files"):
+        await runner(replace(spec, env=env))
+    ends = [os.pidfd_open(e.pid) for e in seen if is_alive(e.pid)]
+    assert all(select.select([end], [], [], 60)[0] for end in ends)
+    assert runner._guard._runs, "what could not be looked for stays the guard's"

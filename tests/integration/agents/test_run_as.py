@@ -39,7 +39,7 @@ def open_folder() -> Iterator[Path]:
 
 def context(folder: Path) -> CliContext:
     return CliContext(
-        env={"PATH": os.defpath, "HOME": "/root", "USER": "root", "XDG_DATA_HOME": "/root/data"},
+        env={"PATH": os.defpath, "HOME": "/root", "USER": "root", "CLAUDE_CONFIG_DIR": "/root/c"},
         data_folder=folder,
         run_process=run_process,
         now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
@@ -50,7 +50,7 @@ async def test_it_is_the_other_user(open_folder: Path) -> None:
     """The program is that user in all that it can ask; its folder is gone afterwards."""
     nobody = user_account("nobody")
     program = ("/bin/sh", "-c", PROGRAM)
-    agent = ClaudeAgent(context(open_folder).as_user(nobody), program=program)
+    agent = ClaudeAgent(context(open_folder).as_user(nobody, without=""), program=program)
     request = replace(REQUEST, cwd=str(open_folder))
     result = await agent.run(request, sink=lambda *_: None, notify=lambda _: None)
     assert result.failure is None, result.failure
@@ -65,7 +65,9 @@ async def test_a_folder_that_it_cannot_enter(tmp_path: Path) -> None:
     """A working directory of root's own is refused with a word on what to do."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    agent = ClaudeAgent(context(tmp_path).as_user(user_account("nobody")), program=("/bin/true",))
+    agent = ClaudeAgent(
+        context(tmp_path).as_user(user_account("nobody"), without=""), program=("/bin/true",)
+    )
     request = replace(REQUEST, cwd=str(closed))
     result = await agent.run(request, sink=lambda *_: None, notify=lambda _: None)
     assert result.failure is not None
@@ -85,6 +87,8 @@ def test_the_other_users_login_counts(open_folder: Path) -> None:
     (home / ".claude" / ".credentials.json").write_text(login)
     user = replace(user_account("nobody"), home=str(home))
     assert ClaudeAgent(context(open_folder)).credential() is None
-    found = ClaudeAgent(context(open_folder).as_user(user)).credential()
+    found = ClaudeAgent(
+        context(open_folder).as_user(user, without="CLAUDE_CONFIG_DIR")
+    ).credential()
     assert found is not None
     assert found.kind == "subscription"

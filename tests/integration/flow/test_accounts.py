@@ -96,3 +96,37 @@ async def test_models_by_login(make_world: MakeWorld, clock: FakeClock) -> None:
         models = {"": "small", "one": "large", "one/key": "huge"}
         record = await world.service.run(task(world, models=models))
     assert [a.model for a in record.attempts] == ["large", "huge"]
+
+
+async def test_which_login_is_to_be_mended(make_world: MakeWorld, clock: FakeClock) -> None:
+    """The command that is named closes the breaker of that login, and of no other."""
+    plan, key = logins(clock, [Failure(K.AUTH, "x")], ["done"])
+    async with make_world([plan, key], clock) as world:
+        await world.service.run(task(world))
+        steps = await world.service.plan(task(world))
+    assert steps[0].reason.endswith("undaunted agents reset one/plan")
+
+
+async def test_logins_share_their_agents_time(make_world: MakeWorld, clock: FakeClock) -> None:
+    """Two logins get one agent's share of the deadline; a timeout rules out both."""
+    plan, key = logins(clock, [100000.0, "too late"], [100000.0, "too late"])
+    other = StepAgent("other", clock, [["done"]])
+    async with make_world([plan, key, other], clock) as world:
+        record = await world.service.run(task(world, deadline_s=600.0))
+    assert plan.runs[0].timeout_s == pytest.approx(300.0, abs=5)
+    assert (record.content, key.runs) == ("done", [])
+
+
+async def test_logins_come_back_together(make_world: MakeWorld, clock: FakeClock) -> None:
+    """After a wait the login that would have failed as its sibling did is in the race again."""
+    wall = limited(clock, 600, K.QUOTA_EXHAUSTED)
+    plan = StepAgent("one", clock, [[wall], [Failure(K.AUTH, "x")]], account="plan")
+    key = StepAgent("one", clock, [[Failure(K.CONTEXT_TOO_LONG, "x")], ["done"]], account="key")
+    async with make_world([plan, key], clock) as world:
+        record = await world.service.run(task(world, max_wait_s=7200.0))
+    assert [(a.account, a.kind) for a in record.attempts] == [
+        ("plan", "quota_exhausted"),
+        ("key", "context_too_long"),
+        ("plan", "auth"),
+        ("key", None),
+    ]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from undaunted.agents.cgroup import _mounted, find_cgroups
+from undaunted.agents.cgroup import CgroupFolder, _mounted, find_cgroups
+from undaunted.agents.process_table import process_table
 
 V1 = "35 24 0:30 / /sys/fs/cgroup/memory rw,nosuid - cgroup cgroup rw,memory\n"
 
@@ -43,3 +44,10 @@ def test_what_is_not_there_is_not_found(line: str) -> None:
 def test_it_can_be_switched_off() -> None:
     """UNDAUNTED_CGROUPS=off: none are looked for."""
     assert find_cgroups({"UNDAUNTED_CGROUPS": "off"}) is None
+
+
+def test_two_runners_of_one_process(tmp_path: Path) -> None:
+    """Each run has a group of its own, also where the library is used several times at once."""
+    first, second = (CgroupFolder(tmp_path, table=process_table()) for _ in range(2))
+    groups = [folder.create() for folder in (first, second, first)]
+    assert len({group.path for group in groups if group is not None}) == 3

@@ -128,3 +128,11 @@ def test_the_mark_changes_with_each_of_them(tmp_path: Path) -> None:
 def test_no_secret_is_shown() -> None:
     """An account's key is in no text that is made of it."""
     assert "s3cret" not in repr(Account(key="s3cret"))
+
+
+def test_a_folder_without_a_login_that_can_be_seen(tmp_path: Path) -> None:
+    """Its login may be in a keychain: the caller's variables stay away from the program, too."""
+    of_folder = credentials(tmp_path, Account(config_folder=tmp_path), VENDOR_KEY="k")
+    assert of_folder.used() is None
+    assert of_folder.foreign() == ("VENDOR_KEY",)
+    assert credentials(tmp_path, VENDOR_KEY="k").foreign() == ()
