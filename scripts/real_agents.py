@@ -21,13 +21,11 @@ _MODULES = TOOLS / "node_modules"
 _BIN = _MODULES / ".bin"
 _MIN_NODE_MAJOR = 20  # what gemini asks for
 
-AGENTS = ("claude", "gemini", "copilot", "codex", "opencode")
+_AGENTS = ("claude", "gemini", "copilot", "codex")
 
-# Scripts that put the native program where the package's command is, by the agent's name.
-_PLACES = {
-    "claude": "@anthropic-ai/claude-code/install.cjs",
-    "opencode": "opencode-ai/postinstall.mjs",
-}
+# The package with the program itself, for x86-64 Linux. The one around it (`opencode-ai`) only picks
+# it; it names packages for other systems that not every registry has, which `npm ci` refuses.
+_OPENCODE = _MODULES / "opencode-linux-x64-baseline" / "bin" / "opencode"
 _OFFLINE = "Is there a network? Without one this works only once everything is set up."
 
 
@@ -76,13 +74,17 @@ def ensure() -> None:
     stamp.clear()
     node = find_node()
     say("installing the real agents that the tests drive into tests/tools")
-    # Of the packages' install scripts two are needed: those that put a native program in its place.
-    # They are called by name, since npm 10, 11 and 12 each ask differently which may run.
+    # Of the packages' install scripts one is needed: the one that puts claude's native program in
+    # its place. It is called by name, since npm 10, 11 and 12 each ask differently which may run.
     node.run_npm(["ci", "--ignore-scripts"])
-    for agent, script in _PLACES.items():
-        run([node.program, _MODULES / script], advice=f"The package of {agent} has changed.")
+    place_claude = _MODULES / "@anthropic-ai" / "claude-code" / "install.cjs"
+    run([node.program, place_claude], advice="The package of the claude CLI has changed.")
     (_BIN / "node").symlink_to(node.program)
-    for agent in AGENTS:
+    agents = _AGENTS
+    if _OPENCODE.exists():
+        (_BIN / "opencode").symlink_to(_OPENCODE)
+        agents = (*agents, "opencode")
+    for agent in agents:
         _check_starts(agent)
     stamp.write(made_from)
 

@@ -190,7 +190,8 @@ def test_permissions() -> None:
 def test_tested_versions() -> None:
     """docs/operate/doctor.md and the lock of the tests name the versions that the code does."""
     context = CliContext(env={}, data_folder=Path(), run_process=run_process, now=lambda: NOW)
-    locked = json.loads((ROOT / "tests" / "tools" / "package.json").read_text())["dependencies"]
+    tools = json.loads((ROOT / "tests" / "tools" / "package.json").read_text())
+    locked = {**tools["dependencies"], **tools["optionalDependencies"]}
     for row in table(DOCS / "operate" / "doctor.md", "Versions"):
         agent = agent_of(row["agent"].strip("`"), Settings(), context, Account())
         assert isinstance(agent, CliAgent)
