@@ -75,11 +75,13 @@ CLAUDE_RULES = RuleSet(
             K.BILLING,
             r"credit balance|spend(?:ing)? limit|billing_error|your billing|payment[ _]required"
             r"|usage credits|extra usage|add funds|purchase credits"
-            r"|insufficient (?:funds|credits?)|sufficient funds",
+            r"|insufficient (?:funds|credits?)|sufficient funds|payment failed|your payment method"
+            r"|subscription has (?:expired|ended|lapsed)",
         ),
         TextRule(
             K.QUOTA_EXHAUSTED,
             r"(?:hit|reached|used up) your (?:[^\s.]+ ){0,4}(?:limit|budget)\b"
+            r"|\bused (?:all )?(?:of )?your (?:[^\s.]+ ){0,4}usage\b|your limit resets\b"
             r"|(?<!rate )(?:usage|session|weekly|daily|monthly|hour|opus|sonnet|haiku|fable) limit"
             r"(?: has been)? reached|\blimit reached\b[^\n]{0,20}\bresets\b"
             r"|usage_limit_reached|usage limits?\b.{0,200}regain access|api usage limits"
@@ -140,7 +142,8 @@ CLAUDE_RULES = RuleSet(
             r"|unexpected token '|terminated early due to an api error"
             r"|content block (?:not found|already closed|is not)|stream event unreadable"
             r"|before a response was produced|while thinking|stream\w* response has content-type"
-            r"|premature close|stream idle timeout|^(?:API Error: )?terminated$",
+            r"|tool call could not be parsed|premature close|stream idle timeout"
+            r"|^(?:API Error: )?(?:terminated|aborted)$",
         ),
         TextRule(
             K.OVERLOADED,
@@ -179,7 +182,7 @@ CLAUDE_RULES = RuleSet(
             r"|effort '[^']{1,20}' isn't available|stream-json input carried",
         ),
         TextRule(K.SERVER_ERROR, r"error=server_error|internal server error|server-side issue"),
-        TextRule(K.PERMISSION, r"permission denied|EACCES|not allowed"),
+        TextRule(K.PERMISSION, r"permission denied|EACCES|EPERM|not allowed"),
         TextRule(K.LIMIT_REACHED, r"error=max_output_tokens"),
         *PROGRAM_RULES,
     ),

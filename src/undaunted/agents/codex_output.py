@@ -46,8 +46,7 @@ CODEX_RULES = RuleSet(
             K.CONTENT_POLICY,
             r"\b(?:cyber|bio|misalignment)_policy\b|misalignment policy|\binvalid_prompt\b"
             r"|possible (?:cybersecurity|biological) risk|flagged for potentially"
-            r"|access to this content for safety|inference hook denied|by the content policy"
-            r"|content management policy",
+            r"|access to this content for safety|inference hook denied|by the content policy",
         ),
         TextRule(
             K.CONTEXT_TOO_LONG,
@@ -98,10 +97,13 @@ CODEX_RULES = RuleSet(
         TextRule(K.OVERLOADED, r"capacity (?:is )?unavailable|\bslow_down\b"),
         TextRule(
             K.SERVER_ERROR,
-            r"occurred while processing your request|server had an error|response\.failed event",
+            r"occurred while processing (?:your|the) request|server had an error"
+            r"|response\.failed event",
         ),
         # Behind "stream disconnected before completion" stands what happened.
-        TextRule(K.RATE_LIMITED, r"\brate limit (?:reached|exceeded)(?![^\n]{0,200}per day)"),
+        TextRule(
+            K.RATE_LIMITED, r"\brate limit (?:is )?(?:reached|exceeded)(?![^\n]{0,200}per day)"
+        ),
         TextRule(
             K.NETWORK,
             r"\bnetwork error\b|waiting for network|connection failed: |error sending request"
@@ -138,7 +140,8 @@ _OFFLINE = "Reconnecting... waiting for network"
 _OFFLINE_MAX_RETRIES = 2
 # Lines of stderr that speak of no failure: its start, its log, a tool's or an MCP server's trouble.
 _NOISE = re.compile(
-    r"(?i:warning: )|Reading (?:additional input|prompt) from stdin|\d{4}-\d\d-\d\dT|\s*$"
+    r"(?i:warning: )|MCP client for |Reading (?:additional input|prompt) from stdin"
+    r"|\d{4}-\d\d-\d\dT|\s*$"
 )
 # Without --json stderr shows the whole conversation, and marks the program's own errors.
 _CONVERSATION = re.compile(r"^OpenAI Codex v\d", re.MULTILINE)

@@ -76,11 +76,12 @@ COPILOT_RULES = RuleSet(
             r"|(?:exceeded|exhausted) your premium (?:request|model)"
             r"|(?:weekly|session|monthly) rate limit|\b5[ -]hour session limit"
             r"|run out of your (?:included )?ai credits|reached your credit limit"
-            r"|credit limit reached|additional usage limit",
+            r"|credit limit reached|additional usage limit|paid premium requests are disabled",
         ),
         TextRule(
             K.RATE_LIMITED,
             r"\b(?:user_(?:global|model)|integration)_rate_limited\b|exceeded your copilot token"
+            r"|agent_mode_limit_exceeded"
             r"|(?:hit|reached|exceeded) (?:a|the|your) (?:\w+ )?rate limit|been rate-limited"
             r"|request was rate-limited|rate limit exceeded",
         ),
@@ -88,7 +89,8 @@ COPILOT_RULES = RuleSet(
             K.PERMISSION,
             r"not authorized to use this copilot feature|access denied by (?:copilot )?policy"
             r"|copilot managed policy|copilot will not start until|prompt blocked by hook"
-            r"|policy_blocked|allow access to these paths\?|sign-?in restriction",
+            r"|policy_blocked|feature_flag_blocked|allow access to these paths\?"
+            r"|sign-?in restriction",
         ),
         TextRule(
             K.AUTH,
@@ -154,7 +156,7 @@ COPILOT_RULES = RuleSet(
 
 # "402 You have no quota", "CAPIError: 503 {...", "Failed to list models: 403".
 _STATUS_IN_TEXT = re.compile(
-    r"(?:^\W{0,3}|\b(?:CAPIError|error|failed|models):\s*)([45]\d\d)\b",
+    r"(?:^\W{0,3}|\b(?:CAPIError|error|failed|models):\s*|\bfailed with status )([45]\d\d)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 # The summary at the end of a run in text mode.

@@ -47,6 +47,7 @@ GEMINI_RULES = RuleSet(
             r"|has not been used in project|failed to sign in|named user on your organization"
             r"|reported as leaked|unregistered callers|license not found|have a valid license"
             r"|SUBSCRIPTION_REQUIRED|invalid_rapt|\breauth\b|default credentials were not found"
+            r"|unable to find credentials"
             r"|no authentication method|expired or revoked|has been disabled in this account",
         ),
         TextRule(
@@ -127,7 +128,8 @@ GEMINI_RULES = RuleSet(
             r"fetch failed|\bE(?:CONN\w+|NOTFOUND|TIMEDOUT|AI_AGAIN|PIPE|HOSTUNREACH|NETUNREACH)\b"
             r"|socket hang up|network error|connection (?:error|refused|reset)|DEADLINE_EXCEEDED"
             r"|socket disconnected|first certificate|issuer certificate|deadline expired"
-            r"|request time(?:d )?out|operation timed out|unable to connect to the server",
+            r"|(?:request|network) time(?:d )?out|operation timed out"
+            r"|unable to connect to the server",
         ),
         TextRule(
             K.INTERRUPTED,
@@ -168,7 +170,7 @@ _STATUS_OF_EXIT_CODE = {
     status % 256: status
     for status in (400, 401, 402, 403, 404, 408, 413, 429, 500, 501, 502, 503, 504, 529)
 }
-_STATUS_IN_TEXT = re.compile(r'\\*"code\\*"\s*:\s*(\d{3})\b|\bstatus:? (\d{3})\b')
+_STATUS_IN_TEXT = re.compile(r'"code\\*"\s*:\s*(\d{3})\b|\bstatus:? (\d{3})\b')
 # "Attempt 1 failed with status 500. Retrying with backoff...", "... Retrying after 5668ms...": the
 # words may stand on the line behind; without them it was the last attempt.
 _RETRY_NOTICE = re.compile(r"^(?:Attempt \d+ failed|Suggested retry).*Retrying (?:with|after) ")
@@ -177,13 +179,22 @@ _RETRY_WAIT_MS = re.compile(r"Retrying after (\d{1,12}(?:\.\d{1,9})?)\s*ms")
 _NOISE = re.compile(
     r"^\s*at |^Warning: |^Ripgrep |^YOLO mode|^Loaded cached|^Attempt \d+ failed|^Suggested retry"
     r"|^Approval mode overridden|^\[STARTUP\] |^\s*$"
-    # A tool's or an MCP server's trouble is not the agent's: its words may be anything.
-    r"|^Error executing tool |^(?:Error during discovery for )?MCP server "
+    # An MCP server's trouble is not the agent's: its words may be anything.
+    r"|^(?:Error during discovery for )?MCP server "
+)
+# Nor is a tool's, which may print many lines: all up to the next that the program begins itself.
+_OWN_LINE = re.compile(
+    r"Error (?:when talking|authenticating|resuming|starting|during discovery|in |generating)"
+    r"|Attempt \d+ failed|Warning: |Approval mode |An unexpected critical error|Fatal\w*Error|[\[{]"
 )
 # Of a tool's error: the call was not made because it may not be, not because it went wrong.
 _DENIED = re.compile(
     r"denied|not (?:allowed|permitted)|policy|not found in registry|not in workspace"
 )
+# The error object ends stderr, but for a few braces of a stack trace. Each brace that begins no
+# JSON costs a look at all that stands before it: a megabyte of braces took minutes.
+_ERROR_MAX_CHARS = 64_000
+_BRACES_MAX = 50
 _REPORT_AT = re.compile(r"Full report available at: \S+\s*")
 
 
@@ -310,8 +321,7 @@ class GeminiReader(OutputReader):
         yield from reversed(self.errors)
         if (on_stderr := _last_error_object(ending.stderr)) is not None:
             yield _error_object("error event", on_stderr)
-        lines = [ln for ln in ending.stderr.splitlines() if not _NOISE.match(ln)]
-        on_stderr_too = _REPORT_AT.sub("", "\n".join(lines))
+        on_stderr_too = _REPORT_AT.sub("", "\n".join(_own_lines(ending.stderr)))
         yield _spoken("stderr", on_stderr_too)
         # In text mode stdout holds the model's words; errors go to stderr where there are any.
         structured = self._result is not None or document is not None or self.session_id is not None
@@ -354,6 +364,18 @@ def _spoken(source: str, text: str) -> Evidence:
     return Evidence(source, text, int(found[1] or found[2]) if found else None)
 
 
+def _own_lines(stderr: str) -> Iterator[str]:
+    """The lines that may speak of the agent's own failure: no noise, and nothing of a tool's."""
+    of_tool = False
+    for line in stderr.splitlines():
+        if line.startswith("Error executing tool "):
+            of_tool = True
+        elif of_tool and _OWN_LINE.match(line):
+            of_tool = False
+        if not of_tool and not _NOISE.match(line):
+            yield line
+
+
 def _error_object(source: str, error: JsonObject) -> Evidence:
     spoken = _spoken(source, as_text(error.get("message")))
     code = whole_number(error.get("code"))
@@ -366,9 +388,11 @@ def _error_object(source: str, error: JsonObject) -> Evidence:
 def _last_error_object(stderr: str) -> JsonObject | None:
     """The `error` of the last JSON object that stands at the start of a line of stderr."""
     decoder = json.JSONDecoder()
-    for found in reversed(list(re.finditer(r"^\{", stderr, re.MULTILINE))):
+    end = stderr[-_ERROR_MAX_CHARS:]
+    starts = [found.start() for found in re.finditer(r"^\{", end, re.MULTILINE)]
+    for start in reversed(starts[-_BRACES_MAX:]):
         try:
-            value: object = decoder.raw_decode(stderr, found.start())[0]
+            value: object = decoder.raw_decode(end, start)[0]
         except (ValueError, RecursionError):
             continue  # a brace of a stack trace
         if error := as_object(as_object(value).get("error")):

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar
 
 from undaunted.agents.agent import RunNotice
@@ -27,6 +27,7 @@ from undaunted.agents.reader import (
     number,
     whole_number,
 )
+from undaunted.agents.reset_fields import reset_in_fields
 from undaunted.agents.rules import Evidence, RuleSet, TextRule, one_line
 from undaunted.failures import FailureKind
 from undaunted.tasks import PermissionDenial, Usage
@@ -82,7 +83,7 @@ OPENCODE_RULES = RuleSet(
             r"ModelNotFoundError|\bModelError\b|ModelUnavailableError|ProviderNotFoundError"
             r"|\bmodel (?:not found|unavailable): |model (?:\S+ )?is (?:not supported|disabled)"
             r"|no (?:models?|(?:allowed )?providers?) (?:is |are )?available|variant unavailable"
-            r"|\bmodel\b[^\n]{0,60}(?:deprecated|no longer)",
+            r"|\bmodel\b[^\n]{0,60}(?:not exist or your|not available)",
         ),
         TextRule(
             K.PERMISSION,
@@ -163,6 +164,8 @@ _SESSION = re.compile(r" session\.id=(\S+)")
 _MODEL = re.compile(r" providerID=(\S+) modelID=(\S+)")
 _CAUSE = re.compile(r' error(?:\.error(?:\.message)?)?=("(?:[^"\\]|\\.)*"|\S+)')
 
+# Said of a chunk in the middle of an answer; what the provider meant by it stands in it.
+_VALUE = re.compile(r"type validation failed: value: (\{.*)", re.IGNORECASE | re.DOTALL)
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 _NOISE = re.compile(r"^(?:timestamp=|> |! +agent ).*$\n?", re.MULTILINE)
 # `401 {"type":...`, `HTTP 503:`, `"statusCode":429`, `failed with status 503`, `API error (429)`
@@ -255,11 +258,12 @@ class OpencodeReader(OutputReader):
         self._answered = False
         error = as_object(event.get("error"))
         name, data = as_text(error.get("name")), as_object(error.get("data"))
-        message = as_text(data.get("message"))
+        # Without data it is a provider's own error, handed on as it came.
+        message = as_text(data.get("message")) or as_text(error.get("message"))
         if message.startswith(_UNEXPLAINED):
             self._unexplained = message
             return
-        body = _body(data.get("responseBody"))
+        body = _body(data.get("responseBody")) if data else error
         named = [name, *(as_text(body.get(key)) for key in ("type", "code", "status"))]
         codes = ", ".join(
             dict.fromkeys(n for n in named if n not in {"", *_NAMES_THAT_SAY_NOTHING})
@@ -345,9 +349,21 @@ class OpencodeReader(OutputReader):
 
 
 def _spoken(source: str, text: str, status: int | None = None) -> Evidence:
+    if quoted := _VALUE.search(text):
+        text = _error_in(quoted[1]) or text
     if status is None and (found := _STATUS_IN_TEXT.search(text)):
         status = int(next(group for group in found.groups() if group))
     return Evidence(source, text, status)
+
+
+def _error_in(value: str) -> str:
+    """The error object that a chunk of the answer was, as JSON; empty for a chunk that was none."""
+    try:
+        chunk, _ = json.JSONDecoder().raw_decode(value)
+    except (ValueError, RecursionError):
+        return ""  # cut short
+    error = as_object(as_object(chunk).get("error"))
+    return json.dumps(error, ensure_ascii=False) if error else ""
 
 
 def _body(text: object) -> JsonObject:
@@ -364,16 +380,11 @@ def _resets_at(event: JsonObject, body: JsonObject, headers: JsonObject) -> date
     if (stated := instant(body.get("resets_at"))) is not None:
         return stated
     printed_at = instant((number(event.get("timestamp")) or 0) / 1000)
-    after = as_text(headers.get("retry-after"))
-    wait_s = number(body.get("resets_in_seconds"))
-    if wait_s is None and re.fullmatch(r"\d{1,9}(?:\.\d{1,9})?", after):
-        wait_s = float(after)
-    if printed_at is None or wait_s is None:
+    if printed_at is None:
         return None
-    try:
-        return printed_at + timedelta(seconds=wait_s)
-    except OverflowError:
-        return None  # outside the calendar
+    # A router hands on its providers' headers in the body.
+    handed_on = as_object(as_object(body.get("metadata")).get("headers"))
+    return reset_in_fields({**body, **handed_on, **headers}, now=printed_at)
 
 
 def _cause(log_line: str) -> str:

@@ -49,6 +49,11 @@ _MESSAGE_MAX_CHARS = 500
 # minutes for an answer of megabytes.
 _EVIDENCE_HEAD_CHARS = 16_000
 _EVIDENCE_TAIL_CHARS = 48_000
+_STATUS_IN_WORDS = re.compile(
+    r"\b(?:HTTP|(?:failed|responded) with|response|HTTP error) status(?: code)?:? ([45]\d\d)\b"
+    r"|\bstatus code:? ([45]\d\d)\b",
+    re.IGNORECASE,
+)
 _SPACE = re.compile(r"\s+")
 
 
@@ -165,6 +170,11 @@ class RuleSet:
         for rule in self.general:
             if found := rule.compiled.search(piece.text):
                 return rule.kind, rule.blames_task, f'"{one_line(found[0], 120)}"'
+        # Words that nobody knows, of an HTTP client: "Request failed with status code 429".
+        if (named := _STATUS_IN_WORDS.search(piece.text)) and (
+            kind := self._status_kind(int(named[1] or named[2]))
+        ):
+            return kind, False, f"HTTP status {named[1] or named[2]}"
         return None, False, ""
 
     def _status_kind(self, status: int) -> FailureKind | None:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
 
 from undaunted.agents.claude_output import ClaudeReader
+from undaunted.agents.codex_output import CodexReader
+from undaunted.agents.copilot_output import CopilotReader
 from undaunted.agents.gemini_output import GeminiReader
+from undaunted.agents.opencode_output import OpencodeReader
 from undaunted.agents.reader import Ending, OutputReader
 from undaunted.failures import Failure
 
 NOW = datetime(2026, 7, 30, 11, 0, tzinfo=UTC)
-READERS: dict[str, type[OutputReader]] = {"claude": ClaudeReader, "gemini": GeminiReader}
+READERS: dict[str, type[OutputReader]] = {
+    "claude": ClaudeReader,
+    "codex": CodexReader,
+    "copilot": CopilotReader,
+    "gemini": GeminiReader,
+    "opencode": OpencodeReader,
+}
 
 # (agent, kind, sentence): from the vendors' error references and the programs' own texts.
 SENTENCES = [
@@ -145,6 +155,37 @@ SENTENCES = [
         "server_error",
         "The server encountered a temporary error and could not complete your request.",
     ),
+    ("claude", "billing", "Your payment failed. Update your payment method."),
+    ("claude", "broken_response", "API Error: aborted"),
+    ("claude", "broken_response", "API Error: The model's tool call could not be parsed"),
+    ("claude", "permission", "Error: EPERM: operation not permitted, open '/root/.claude.json'"),
+    ("claude", "quota_exhausted", "You've used all your usage · resets 12am (UTC)"),
+    ("codex", "auth", "Error: You need to sign in to use Codex"),
+    ("codex", "invalid_request", "Invalid value: 'xhigh'. Supported values are: 'low'."),
+    ("codex", "invalid_request", "No tool output found for function call call_abc."),
+    ("codex", "rate_limited", "stream disconnected before completion: Rate limit is exceeded."),
+    ("codex", "server_error", "An error occurred while processing the request."),
+    ("copilot", "network", "Error: Model response stream timed out after 120s"),
+    ("copilot", "permission", "Resource protected by organization SAML enforcement."),
+    ("copilot", "permission", "Request to GitHub API failed with status 403 (request ID: 1)"),
+    ("copilot", "quota_exhausted", "You have used all your premium requests for this month."),
+    ("copilot", "rate_limited", "Error Code: agent_mode_limit_exceeded"),
+    ("gemini", "auth", "[API Error: Unable to find credentials in the environment]"),
+    ("gemini", "network", "Failed to connect: network timeout at https://example.org"),
+    ("opencode", "auth", "Authentication Fails, Your api key: ****abcd is invalid"),
+    ("opencode", "auth", "No auth credentials found"),
+    ("opencode", "billing", "Budget has been exceeded! Current cost: 10.2, Max budget: 10.0"),
+    ("opencode", "billing", "Your subscription has expired."),
+    ("opencode", "content_policy", "Input data may contain inappropriate content."),
+    ("opencode", "context_too_long", "Range of input length should be [1, 129024]"),
+    ("opencode", "not_found", "The model `x` has been decommissioned."),
+    ("opencode", "not_found", "No endpoints found that support tool use."),
+    ("opencode", "overloaded", "ServiceUnavailableException: unable to process your request."),
+    ("opencode", "overloaded", "We're experiencing high traffic right now!"),
+    ("opencode", "quota_exhausted", "Key limit exceeded (weekly limit)."),
+    ("opencode", "quota_exhausted", "You're out of extra usage · resets 10:30pm (Europe/Rome)"),
+    ("opencode", "rate_limited", "Your organization reached max RPM: 3"),
+    ("opencode", "rate_limited", "google/x:free is temporarily rate-limited upstream."),
 ]
 
 # Words of a project (folders, hosts, tools) that an error happens to quote.
@@ -173,6 +214,16 @@ def test_sentence_is_known(agent: str, kind: str, sentence: str) -> None:
     assert failure_of(agent, Ending(1, sentence, text_mode=True)).kind == kind
 
 
+@pytest.mark.parametrize("agent", sorted(READERS))
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, "auth"), (429, "rate_limited"), (502, "server_error")]
+)
+def test_a_status_in_words_that_nobody_knows(agent: str, status: int, kind: str) -> None:
+    """What an HTTP client says of a refusal names its status, and that decides."""
+    said = Ending(1, "", f"AxiosError: Request failed with status code {status}")
+    assert failure_of(agent, said).kind == kind
+
+
 @pytest.mark.parametrize(("kind", "sentence"), QUOTING)
 def test_quoted_words_close_no_agent(kind: str, sentence: str) -> None:
     """An error that quotes a path, a host or a tool is not taken for a bill or a login."""
@@ -199,6 +250,43 @@ def test_a_tools_trouble_is_not_geminis(line: str) -> None:
     """What a tool or an MCP server complains of does not explain the agent's own failure."""
     error = 'Error when talking to Gemini API _ApiError: {"error":{"code":500,"message":"x"}}'
     assert failure_of("gemini", Ending(1, "", f"{line}\n{error}\n", True)).kind == "server_error"
+
+
+@pytest.mark.parametrize("agent", ["codex", "copilot", "opencode"])
+@pytest.mark.parametrize(
+    "path", ["app/unauthorized/page.tsx", "app/forbidden.tsx", "jobs/per_day.py", "per_day/x"]
+)
+def test_a_path_tells_no_agent_off(agent: str, path: str) -> None:
+    """A file named after a failure is none."""
+    said = Ending(1, "", f"Error: ENOENT: no such file or directory, open '/w/{path}'")
+    assert failure_of(agent, said).kind == "unknown"
+
+
+def test_all_that_a_tool_printed_is_no_trouble_of_geminis() -> None:
+    """The lines behind a tool's error are the tool's until the program speaks for itself again."""
+    tool = (
+        "Error executing tool run_shell_command: Command: x\nOutput: invalid api key\nExit Code: 1"
+    )
+    assert failure_of("gemini", Ending(0, "", f"{tool}\n")).kind == "broken_response"
+    own = "Error when talking to Gemini API TypeError: fetch failed"
+    assert failure_of("gemini", Ending(1, "", f"{tool}\n{own}\n", True)).kind == "network"
+
+
+def test_an_mcp_server_is_not_codex() -> None:
+    """A tool server that wants a login does not explain why the turn failed."""
+    said = '{"type":"turn.failed","error":{"message":"something new"}}'
+    server = "MCP client for `forge` failed to start: 401 Unauthorized\n"
+    assert failure_of("codex", Ending(1, said, server)).kind == "unknown"
+
+
+@pytest.mark.parametrize("flood", ['{"a":\n', "{\n", "\\"])
+def test_a_flood_of_braces_or_backslashes_costs_gemini_little(flood: str) -> None:
+    """The error object behind it is found at once, whatever it could have been a part of."""
+    braces = flood * 200_000 + "\n"
+    error = '{"error": {"message": "x", "code": 500}}'
+    started = time.perf_counter()
+    assert failure_of("gemini", Ending(244, "", f"{braces}{error}\n")).kind == "server_error"
+    assert time.perf_counter() - started < 5  # it was minutes
 
 
 @pytest.mark.parametrize("agent", sorted(READERS))

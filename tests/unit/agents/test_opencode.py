@@ -364,6 +364,20 @@ def test_requests_that_are_no_retries() -> None:
         ({"responseHeaders": {"retry-after": "soon"}}, None),
         ({"responseHeaders": {"retry-after": "9" * 400}}, None),
         ({"responseBody": '{"error": {"resets_in_seconds": 7200}}'}, 7200),
+        ({"responseHeaders": {"Retry-After-Ms": "45000"}}, 45),
+        ({"responseHeaders": {"retry-after": "Thu, 30 Jul 2026 12:00:00 GMT"}}, 3600),
+        (
+            {"responseHeaders": {"anthropic-ratelimit-unified-reset": f"{NOW.timestamp():.0f}"}},
+            0,
+        ),
+        (
+            # OpenRouter hands on the headers of the service that it asked.
+            {
+                "responseBody": '{"error": {"metadata": {"headers": {"X-RateLimit-Reset": "'
+                f'{NOW_MS + 9000:.0f}"}}}}}}}}'
+            },
+            9,
+        ),
         ({"responseBody": f'{{"error": {{"resets_at": {NOW.timestamp() + 60}}}}}'}, 60),
         ({"responseBody": '{"error": "no object"}', "responseHeaders": []}, None),
         ({"responseBody": "<html>"}, None),
@@ -411,6 +425,35 @@ def test_the_end_of_a_limit(data: dict[str, Any], after_s: float | None) -> None
 def test_what_providers_say(kind: str, status: int, message: str, body: dict[str, str]) -> None:
     """The words of a provider, and the code in the body of its answer, outrank the status."""
     line = failed(message, statusCode=status, responseBody=json.dumps({"error": body}))
+    assert failure_of(read(line)).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("auth", {"type": "AuthError", "message": "Missing key."}),
+        ("billing", {"type": "CreditsError", "message": "x"}),
+        ("not_found", {"type": "ModelError", "message": "x"}),
+        ("quota_exhausted", {"type": "FreeUsageLimitError", "message": "Rate limit exceeded."}),
+    ],
+)
+def test_a_providers_error_as_it_came(kind: str, error: dict[str, str]) -> None:
+    """An error event that is the provider's own object is read like one of opencode's."""
+    assert failure_of(read(json.dumps({"type": "error", "error": error}))).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "chunk"),
+    [
+        ("rate_limited", '{"error":{"error_msg":"Too many requests"}}'),
+        ("server_error", '{"error":{"message":"Provider returned error","code":502}}'),
+        ("broken_response", '{"choices":[{"delta":{"content":"too many requests"}}]}'),
+        ("broken_response", '{"error":{"message":"too many'),
+    ],
+)
+def test_an_error_in_a_chunk_of_the_answer(kind: str, chunk: str) -> None:
+    """Of a chunk that fits no schema its error counts, if it is one, and nothing else in it."""
+    line = failed(f"Type validation failed: Value: {chunk}.\nError message: [")
     assert failure_of(read(line)).kind == kind
 
 
