@@ -23,8 +23,8 @@ _MIN_NODE_MAJOR = 20  # what gemini asks for
 
 _AGENTS = ("claude", "gemini", "copilot", "codex")
 
-# The package with the program itself, for x86-64 Linux. The one around it (`opencode-ai`) only picks
-# it; it names packages for other systems that not every registry has, which `npm ci` refuses.
+# The package with the program itself, for x86-64 Linux. The one around it (`opencode-ai`) only
+# picks it, and names packages for other systems that not every registry has: `npm ci` refuses that.
 _OPENCODE = _MODULES / "opencode-linux-x64-baseline" / "bin" / "opencode"
 _OFFLINE = "Is there a network? Without one this works only once everything is set up."
 

@@ -159,7 +159,7 @@ class App:
         from undaunted.rehearsal.stage import rehearsing  # noqa: PLC0415 - brings a web server
         from undaunted.store.store import Store  # noqa: PLC0415 - see TYPE_CHECKING above
 
-        settings = configuration.settings.model_copy(update={"accounts": {}})
+        settings = _in_throwaway_homes(configuration.settings)
         wanted = _faults(faults)
         others = (split_key(key)[0] for key in settings.order)
         homes = (n for n in others if n in AGENTS_WITH_HOMES)
@@ -319,17 +319,22 @@ def _folder(variable: str, named: str) -> Path:
 
 
 async def _stored_keys(store: Store, source: MasterKeySource) -> Keys:
-    """The keys of the store; without the right master key, why there are none."""
-    # See TYPE_CHECKING above.
-    from undaunted.store.master_key import MasterKeyError  # noqa: PLC0415
+    """The keys of the store, and why some can't be read: only their logins are out of order."""
+    stored, unreadable = await store.readable_keys(source)
+    values = {whose: (key.variable, key.value) for whose, key in stored.items()}
+    return Keys(values, unreadable)
 
-    try:
-        stored = await store.stored_keys(source)
-    except MasterKeyError as error:
-        # Only the logins with a stored key are out of order; everything else goes on.
-        rows = await store.key_rows()
-        return Keys(unreadable={(row.agent, row.account): str(error) for row in rows})
-    return Keys({whose: (key.variable, key.value) for whose, key in stored.items()})
+
+def _in_throwaway_homes(settings: Settings) -> Settings:
+    """`settings` without what leads out of a throw-away home: logins, users and models.
+
+    Another user would come with a home of its own, and a model may be one of a real provider's.
+    """
+    agents = {
+        name: own.model_copy(update={"run_as": None, "model": None})
+        for name, own in settings.agents.items()
+    }
+    return settings.model_copy(update={"accounts": {}, "agents": agents})
 
 
 def _of_descriptions(settings: Settings) -> list[str]:

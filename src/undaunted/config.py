@@ -187,10 +187,9 @@ class Settings(_Table):
         if agent not in self.agent_names:
             known = ", ".join(self.agent_names)
             raise ValueError(f"there is no agent {agent!r}; known are {known}")
-        accounts = self.accounts.get(agent, {})
-        if slash and account not in accounts:
-            listed = ", ".join(accounts) or "none"
-            raise ValueError(f"{agent} has no account {account!r}; its accounts are {listed}")
+        # A stored key makes accounts too: which there are is checked with the task.
+        if slash and _ACCOUNT.fullmatch(account) is None:
+            raise ValueError(f"{account!r} is no name of an account: {agent}/work")
 
     def slots_of(self, agent: str, account: str) -> int:
         """Runs of `agent` with the login `account` at the same time on this machine."""
@@ -220,12 +219,14 @@ class Configuration:
 
     def rows(self) -> list[tuple[str, object, str]]:
         """(name, value, origin) of every setting, in the order of their definition."""
-        values = dict(_flatten(self.settings.model_dump(by_alias=True, exclude={"described"})))
+        told = self.settings.model_dump(mode="json", by_alias=True, exclude={"described"})
+        values = dict(_flatten(told))
         # Of a description, what it says: its defaults are many, and most concern few agents.
         for name, described in self.settings.described.items():
             said = described.model_dump(by_alias=True, exclude_unset=True)
             values |= _flatten(said, f"described.{name}.")
-        return [(n, value, _origin(n, self.origins) or "default") for n, value in values.items()]
+        shown = ((n, value) for n, value in values.items() if value != {})
+        return [(n, value, _origin(n, self.origins) or "default") for n, value in shown]
 
 
 def load_configuration(
@@ -265,7 +266,7 @@ def load_configuration(
     origins: dict[str, str] = {}
     for origin, layer in layers:
         for name, value in layer.items():
-            _check_name(name, origin, agents)
+            _check_name(name, value, origin, agents)
             values[name] = value
             origins[name] = origin
     return Configuration(_validated(values, origins), origins, tuple(warnings))
@@ -299,9 +300,7 @@ def _read(path: Path) -> dict[str, object]:
 
 def _flatten(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     for name, value in table.items():
-        if value == {} and prefix.startswith("accounts.") and prefix.count(".") == 2:
-            yield f"{prefix}{name}.slots", None  # to be named is all that an account needs
-        elif isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield from _flatten(cast("dict[str, object]", value), f"{prefix}{name}.")
         else:
             yield prefix + name, value
@@ -347,18 +346,22 @@ def _described_names(layers: Iterable[tuple[str, Mapping[str, object]]]) -> list
     return list(dict.fromkeys(p[1] for p in parts if p[0] == "described" and len(p) > 1))
 
 
-def _check_name(name: str, origin: str, agents: Sequence[str]) -> None:
+def _check_name(name: str, value: object, origin: str, agents: Sequence[str]) -> None:
     known = [*_SCALARS, "env.pass"]
     parts = name.split(".")
+    account = parts[2] if len(parts) > 2 and _ACCOUNT.fullmatch(parts[2]) else "NAME"
     if parts[0] == "described" and len(parts) > 1:
         return  # a description checks its own keys
-    if parts[0] == "agents" and len(parts) > 1:
+    if value == {}:
+        # A table in which nothing stands says something too: that there is such an account.
+        known = [*_TABLES, *(f"agents.{agent}" for agent in agents)]
+        known += [f"accounts.{agent}{of}" for agent in agents for of in ("", f".{account}")]
+    elif parts[0] == "agents" and len(parts) > 1:
         fields = list(AgentSettings.model_fields)
         names = [parts[1]] if parts[1] in agents else agents
         known = [f"agents.{agent}.{field}" for agent in names for field in fields]
     elif parts[0] == "accounts" and len(parts) > 1:
         names = [parts[1]] if parts[1] in agents else agents
-        account = parts[2] if len(parts) > 2 and _ACCOUNT.fullmatch(parts[2]) else "NAME"
         fields = list(AccountSettings.model_fields)
         known = [f"accounts.{agent}.{account}.{field}" for agent in names for field in fields]
     if name not in known:
@@ -374,7 +377,8 @@ def _validated(values: Mapping[str, object], origins: Mapping[str, str]) -> Sett
         *folders, last = name.split(".")
         for folder in folders:
             table = cast("dict[str, object]", table.setdefault(folder, {}))
-        table[last] = value
+        # An empty table takes nothing away from what another file says in it.
+        table[last] = value if value != {} else table.get(last, {})
     try:
         return Settings.model_validate(nested)
     except ValidationError as error:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from undaunted.errors import ConfigurationError, NotFoundError
 from undaunted.store.key_vault import KeyVault, StoredKey
-from undaunted.store.master_key import MASTER_KEY_VARIABLE, MasterKeyError, MasterKeySource
+from undaunted.store.master_key import MASTER_KEY_VARIABLE, MasterKeySource
 from undaunted.store.store import Store
 from undaunted.tasks import agent_key, split_key
 
@@ -111,17 +111,14 @@ class KeyService:
         return used
 
     async def list(self) -> tuple[list[KeyReport], str]:
-        """Every stored key by agent and account, and why they can't be read (empty: they can)."""
-        problem = ""
+        """Every stored key by agent and account, and why some can't be read (empty: all can)."""
+        keys, problems = await self._store.readable_keys(self._source)
+        problem = "\n".join(dict.fromkeys(problems.values()))
         fingerprints: dict[tuple[str, str], str] = {}
-        try:
-            keys = await self._store.stored_keys(self._source)
-            master = self._source.read() if keys else None
-            if master is not None:
-                vault = KeyVault(master)
-                fingerprints = {whose: vault.fingerprint(key) for whose, key in keys.items()}
-        except MasterKeyError as error:
-            problem = str(error)
+        master = self._source.read() if keys else None
+        if master is not None:
+            vault = KeyVault(master)
+            fingerprints = {whose: vault.fingerprint(key) for whose, key in keys.items()}
         rows = await self._store.key_rows()
         reports = [
             KeyReport(
@@ -146,6 +143,8 @@ class KeyService:
             ConfigurationError: There is no such agent.
         """
         agent, account = split_key(key)
+        if key.endswith("/"):  # an empty variable of a shell, say; the agent's own key is not meant
+            raise ConfigurationError(f"{key}: names no account: {agent}/work, or only {agent}")
         if not await self._store.delete_key(agent, account):
             self._check_agent(agent)
             rows = await self._store.key_rows()

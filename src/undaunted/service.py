@@ -314,7 +314,7 @@ class Service:
             if model.startswith("-"):
                 raise ConfigurationError(f"the model {model!r} begins with a dash: it is a flag")
         try:
-            logins_of(task.agents, self._agents)
+            logins_of(task.agents or self._order, self._agents)
         except KeyError as error:
             known = ", ".join(self._agents)
             raise ConfigurationError(f"no agent {error.args[0]!r}; known are {known}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,37 @@ def test_an_account_that_is_only_named(tmp_path: Path) -> None:
     """An empty table is an account, too: so the usual login stays among the others."""
     person = "[accounts.claude.default]\n[accounts.claude.work]\nslots = 2\n[agents.claude]\n"
     assert list(load(tmp_path, person=person).settings.accounts["claude"]) == ["default", "work"]
+
+
+def test_a_table_in_which_nothing_stands_counts(tmp_path: Path) -> None:
+    """`[accounts.claude.default]` keeps the usual login; a wrong empty table is told."""
+    person = "[accounts.claude.default]\n[accounts.claude.spare]\nkey_from = 'SPARE'\n[env]\n"
+    found = load(tmp_path / "right", person=person)
+    assert list(found.settings.accounts["claude"]) == ["default", "spare"]
+    for number, wrong in enumerate(("acounts.claude.default", "accounts.clyde.default")):
+        with pytest.raises(ConfigurationError, match="did you mean"):
+            load(tmp_path / str(number), person=f"[{wrong}]")
+    with pytest.raises(ConfigurationError, match=r"described\.parrot"):
+        load(tmp_path / "described", person="[described.parrot]")
+
+
+def test_an_empty_table_takes_nothing_away(tmp_path: Path) -> None:
+    """A project's empty table leaves what the person's file says in it."""
+    person = "[agents.claude]\nmodel = 'opus'"
+    found = load(tmp_path, person=person, project="[agents.claude]")
+    assert found.settings.agents["claude"].model == "opus"
+
+
+def test_an_order_may_name_an_account_that_a_stored_key_makes(tmp_path: Path) -> None:
+    """The settings don't know the stored keys; only a name that none can have is refused."""
+    found = load(tmp_path / "right", person='order = ["claude/spare"]')
+    assert found.settings.order == ("claude/spare",)
+    with pytest.raises(ConfigurationError, match="no name of an account"):
+        load(tmp_path / "wrong", person='order = ["claude/"]')
+
+
+def test_rows_can_be_written_as_json(tmp_path: Path) -> None:
+    """Folders too: `config show` prints every value so."""
+    found = load(tmp_path, person="[accounts.claude.work]\nconfig_folder = '/srv/claude'")
+    shown = {name: json.dumps(value) for name, value, _ in found.rows()}
+    assert shown["accounts.claude.work.config_folder"] == '"/srv/claude"'

@@ -63,7 +63,19 @@ def _set(
     ] = None,
 ) -> None:
     """Store a key: typed without being shown, or from stdin; never from the command line."""
-    asyncio.run(_store(doors_of(context), login, name))
+    doors = doors_of(context)
+    # A wrong name is told before a secret is asked for. Asked is outside of asyncio, which would
+    # take the first Ctrl-C for itself and leave the question standing.
+    variable = asyncio.run(_variable(doors, login, name))
+    value = _read_value(f"{variable} for {login}: ")
+    asyncio.run(_store(doors, login, name, value))
+    if len(value) < SECRET_MIN_CHARS:
+        Terminal().note(
+            f"! it has fewer than {SECRET_MIN_CHARS} characters: too short to be taken out of what "
+            "agents print",
+            "yellow",
+        )
+    write_line(f"{login}: {variable} is stored")
 
 
 def _list(
@@ -85,18 +97,14 @@ def _rotate(context: typer.Context) -> None:
     asyncio.run(_change(doors_of(context)))
 
 
-async def _store(doors: Doors, login: str, name: str | None) -> None:
+async def _variable(doors: Doors, login: str, name: str | None) -> str:
     async with doors.keys() as keys:
-        variable = keys.variable(login, name)  # a wrong name is told before a secret is asked for
-        value = _read_value(f"{variable} for {login}: ")
+        return keys.variable(login, name)
+
+
+async def _store(doors: Doors, login: str, name: str | None, value: str) -> None:
+    async with doors.keys() as keys:
         await keys.set(login, value, variable=name)
-    if len(value) < SECRET_MIN_CHARS:
-        Terminal().note(
-            f"! it has fewer than {SECRET_MIN_CHARS} characters: too short to be taken out of what "
-            "agents print",
-            "yellow",
-        )
-    write_line(f"{login}: {variable} is stored")
 
 
 async def _show(doors: Doors, *, as_json: bool) -> None:

@@ -84,7 +84,7 @@ def _by_agent(agents: tuple[str, ...], faults: tuple[str, ...]) -> dict[str, str
     general = ""
     for text in faults:
         name, equals, rest = text.partition("=")
-        if equals:
+        if equals and ";" not in name:  # `429;retry-after=60` names no agent
             named[name] = rest
         elif general:
             raise ConfigurationError(f"--fault {text}: say for which agent: --fault AGENT={text}")

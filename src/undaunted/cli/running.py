@@ -136,7 +136,14 @@ class _Run:
         if self._unprinted is not None:
             raise self._unprinted
         self._deliver(record)
-        tell_end(self._terminal, record, code, passed_over=self._passed_over, now=self._doors.now())
+        tell_end(
+            self._terminal,
+            record,
+            code,
+            passed_over=self._passed_over,
+            now=self._doors.now(),
+            kept=faults is None,
+        )
         if (rehearsal or faults is not None) and self._form == "answer":
             self._terminal.note(
                 "\nThat was a rehearsal. With real agents, which cost what they cost:\n"

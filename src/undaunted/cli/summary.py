@@ -25,6 +25,7 @@ def tell_end(
     *,
     passed_over: Mapping[str, str],
     now: datetime,
+    kept: bool = True,
 ) -> None:
     """Tells how the task of `record` ended.
 
@@ -34,16 +35,18 @@ def tell_end(
         code: The exit status that it leads to.
         passed_over: Why agents were not tried, by name.
         now: The present instant.
+        kept: The task can be looked at later; a rehearsal with real programs is forgotten.
     """
-    show = f"undaunted show {record.task.id[:SHORT_ID_CHARS]}"
+    show = f"undaunted show {record.task.id[:SHORT_ID_CHARS]}" if kept else ""
+    more = f". More: {show}" if kept else ""
     if record.state is TaskState.SUCCEEDED:
         terminal.note(f"✓ done by {record.agent}: {figures(record)}", "green")
         if denied := _denied(record):
-            terminal.note(f"  it was not allowed to use {denied} ({show})", "yellow")
+            terminal.note(f"  it was not allowed to use {denied}" + f" ({show})" * kept, "yellow")
         return
     if record.state is not TaskState.FAILED:
         terminal.error(f"✗ {record.state}: {figures(record)}", "yellow")
-        terminal.error(f"exit status {code.value}: {code.meaning}. More: {show}", indent=2)
+        terminal.error(f"exit status {code.value}: {code.meaning}{more}", indent=2)
         return
     terminal.error(f"✗ failed: {figures(record)}", "bold red")
     for line in _told_by_agent(record, passed_over) or [one_line(record.error_message or "")]:
@@ -54,7 +57,7 @@ def tell_end(
     if record.retry_after_s is not None:
         back_at = (record.finished_at or now) + timedelta(seconds=record.retry_after_s)
         terminal.error(f"come back at {until(back_at, now)}", "bold", indent=2)
-    terminal.error(f"exit status {code.value}: {code.meaning}. More: {show}", indent=2)
+    terminal.error(f"exit status {code.value}: {code.meaning}{more}", indent=2)
 
 
 def figures(record: TaskRecord) -> str:

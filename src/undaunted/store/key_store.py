@@ -80,6 +80,22 @@ class KeyStore:
             async with self._database.write() as session:
                 return _open(await _models(session), _present(source))
 
+    async def readable_keys(
+        self, source: MasterKeySource
+    ) -> tuple[Mapping[tuple[str, str], StoredKey], Mapping[tuple[str, str], str]]:
+        """The stored keys that can be read, and why the others can't, by (agent, account).
+
+        Raises:
+            StoreError: The file can't be read.
+        """
+        rows = await self.key_rows()
+        keys, problems = _open_each(rows, source)
+        if problems:
+            # It may have been rotated between two looks; nobody rotates while we may write.
+            async with self._database.write() as session:
+                return _open_each(await _models(session), source)
+        return keys, problems
+
     async def put_key(
         self, source: MasterKeySource, agent: str, account: str, key: StoredKey
     ) -> None:
@@ -171,6 +187,26 @@ def _open(
         (row.agent, row.account): vault.open(row.agent, row.account, row.variable, row.token)
         for row in rows
     }
+
+
+def _open_each(
+    rows: Sequence[StoredKeyModel | KeyRow], source: MasterKeySource
+) -> tuple[dict[tuple[str, str], StoredKey], dict[tuple[str, str], str]]:
+    keys: dict[tuple[str, str], StoredKey] = {}
+    problems: dict[tuple[str, str], str] = {}
+    if not rows:
+        return keys, problems
+    try:
+        vault = KeyVault(_present(source))
+    except MasterKeyError as error:
+        return keys, {(row.agent, row.account): str(error) for row in rows}
+    for row in rows:
+        whose = (row.agent, row.account)
+        try:
+            keys[whose] = vault.open(*whose, row.variable, row.token)
+        except MasterKeyError as error:
+            problems[whose] = str(error)
+    return keys, problems
 
 
 def _present(source: MasterKeySource) -> MasterKeys:

@@ -7,8 +7,10 @@ import json
 import os
 import pty
 import re
+import sqlite3
 import subprocess
 import termios
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -190,3 +192,64 @@ def test_at_a_terminal_the_key_is_typed_unseen(shell: Shell) -> None:
     assert SECRET.encode() not in seen
     assert b"claude: ANTHROPIC_API_KEY is stored" in seen
     assert stored(shell) == [("claude", "default", "ANTHROPIC_API_KEY")]
+
+
+def test_one_key_that_cannot_be_read_takes_out_only_its_own_login(shell: Shell) -> None:
+    """The others are listed with their fingerprints, and their logins can be used."""
+    shell.fake(claude=["answer", "Hi"], gemini=["answer", "Hi"])
+    for login in ("claude", "gemini"):
+        shell.run("keys", "set", login, stdin=SECRET)
+    database = Path(shell.env["UNDAUNTED_DATA_DIR"], "undaunted.db")
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE stored_keys SET token = 'altered' WHERE agent = 'gemini'")
+    readable = {key["agent"]: key["fingerprint"] is not None for key in shell.json("keys", "list")}
+    assert readable == {"claude": True, "gemini": False}
+    plan = shell.run("run", "--plan", "--json", "hi")
+    tried = {step["agent"]: step["tried"] for step in json.loads(plan.stdout)}
+    assert tried == {"claude": True, "gemini": False}
+
+
+def test_an_account_that_a_stored_key_makes_can_stand_in_the_order(shell: Shell) -> None:
+    """One that no key makes is told when the task is checked."""
+    shell.run("keys", "set", "claude/spare", stdin=SECRET)
+    order = {"UNDAUNTED_ORDER": "claude/spare"}
+    assert shell.run("run", "--plan", "hi", env=order).returncode == 0
+    wrong = shell.run("run", "--plan", "hi", env={"UNDAUNTED_ORDER": "claude/sparrow"})
+    assert (wrong.returncode, "no agent 'claude/sparrow'" in wrong.stderr) == (2, True)
+
+
+def test_delete_takes_no_empty_account_for_the_agents_own(shell: Shell) -> None:
+    """`claude/` is what is left of `claude/$ACCOUNT` where that is not set."""
+    shell.run("keys", "set", "claude", stdin=SECRET)
+    assert shell.run("keys", "delete", "claude/").returncode == ExitCode.USAGE
+    assert stored(shell) == [("claude", "default", "ANTHROPIC_API_KEY")]
+
+
+def test_one_ctrl_c_ends_the_question_for_a_key(shell: Shell) -> None:
+    """Nothing is stored, and nobody has to press it twice."""
+    master, slave = pty.openpty()
+
+    def take_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    process = subprocess.Popen(
+        shell.argv("keys", "set", "claude"),
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=shell.env,
+        start_new_session=True,
+        preexec_fn=take_terminal,  # noqa: PLW1509 - no thread runs here
+    )
+    os.close(slave)
+    try:
+        asked = b""
+        while b"ANTHROPIC_API_KEY for claude: " not in asked:
+            asked += os.read(master, 1000)
+        os.write(master, b"\x03")
+        assert process.wait(timeout=20) != 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+    assert stored(shell) == []
