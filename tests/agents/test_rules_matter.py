@@ -56,7 +56,7 @@ def without_status(rules: RuleSet, status: int) -> RuleSet:
         def _status_kind(self, asked: int) -> FailureKind | None:
             return None if asked == status else super()._status_kind(asked)
 
-    return Forgetful(rules.specific, rules.general, rules.statuses, rules.lost_session)
+    return Forgetful(rules.specific, rules.general, rules.statuses)
 
 
 def without_a_text(rules: RuleSet, kind: FailureKind) -> Iterator[RuleSet]:
@@ -68,7 +68,10 @@ def without_a_text(rules: RuleSet, kind: FailureKind) -> Iterator[RuleSet]:
     for one in (*rules.specific, *rules.general):
         if one.kind is kind:
             yield replace(
-                rules, specific=others(rules.specific, one), general=others(rules.general, one)
+                rules,
+                specific=others(rules.specific, one),
+                general=others(rules.general, one),
+                fallback=(),  # which may well know the words too
             )
 
 

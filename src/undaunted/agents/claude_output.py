@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from undaunted.agents.agent import RunNotice
+from undaunted.agents.provider_rules import PROVIDER_GENERAL, PROVIDER_SPECIFIC
 from undaunted.agents.reader import (
     Ending,
     JsonObject,
@@ -186,6 +187,7 @@ CLAUDE_RULES = RuleSet(
         TextRule(K.LIMIT_REACHED, r"error=max_output_tokens"),
         *PROGRAM_RULES,
     ),
+    fallback=(*PROVIDER_SPECIFIC, *PROVIDER_GENERAL),
     lost_session=r"no conversation found|session id \S+ is already in use|failed to resume",
 )
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from undaunted.agents.agent import RunNotice
+from undaunted.agents.gemini_stderr import last_error_object, own_lines, retry_notice
+from undaunted.agents.provider_rules import PROVIDER_GENERAL, PROVIDER_SPECIFIC
 from undaunted.agents.reader import (
     Ending,
     JsonObject,
@@ -154,6 +156,7 @@ GEMINI_RULES = RuleSet(
         *PROGRAM_RULES,
     ),
     # A run that failed in its first turn leaves a session in which there is nothing to continue.
+    fallback=(*PROVIDER_SPECIFIC, *PROVIDER_GENERAL),
     lost_session=r"error resuming session|session id \S+ already exists",
 )
 
@@ -171,30 +174,10 @@ _STATUS_OF_EXIT_CODE = {
     for status in (400, 401, 402, 403, 404, 408, 413, 429, 500, 501, 502, 503, 504, 529)
 }
 _STATUS_IN_TEXT = re.compile(r'"code\\*"\s*:\s*(\d{3})\b|\bstatus:? (\d{3})\b')
-# "Attempt 1 failed with status 500. Retrying with backoff...", "... Retrying after 5668ms...": the
-# words may stand on the line behind; without them it was the last attempt.
-_RETRY_NOTICE = re.compile(r"^(?:Attempt \d+ failed|Suggested retry).*Retrying (?:with|after) ")
-_RETRY_WAIT_MS = re.compile(r"Retrying after (\d{1,12}(?:\.\d{1,9})?)\s*ms")
-# Lines of stderr that speak of no failure: stack frames, banners and the CLI's own retries.
-_NOISE = re.compile(
-    r"^\s*at |^Warning: |^Ripgrep |^YOLO mode|^Loaded cached|^Attempt \d+ failed|^Suggested retry"
-    r"|^Approval mode overridden|^\[STARTUP\] |^\s*$"
-    # An MCP server's trouble is not the agent's: its words may be anything.
-    r"|^(?:Error during discovery for )?MCP server "
-)
-# Nor is a tool's, which may print many lines: all up to the next that the program begins itself.
-_OWN_LINE = re.compile(
-    r"Error (?:when talking|authenticating|resuming|starting|during discovery|in |generating)"
-    r"|Attempt \d+ failed|Warning: |Approval mode |An unexpected critical error|Fatal\w*Error|[\[{]"
-)
 # Of a tool's error: the call was not made because it may not be, not because it went wrong.
 _DENIED = re.compile(
     r"denied|not (?:allowed|permitted)|policy|not found in registry|not in workspace"
 )
-# The error object ends stderr, but for a few braces of a stack trace. Each brace that begins no
-# JSON costs a look at all that stands before it: a megabyte of braces took minutes.
-_ERROR_MAX_CHARS = 64_000
-_BRACES_MAX = 50
 _REPORT_AT = re.compile(r"Full report available at: \S+\s*")
 
 
@@ -238,13 +221,9 @@ class GeminiReader(OutputReader):
     def feed_stderr(self, line: bytes) -> RunNotice | None:
         """Takes in one line of stderr: there the CLI tells of its own retries."""
         text = line.decode(errors="replace")
-        if not _RETRY_NOTICE.match(text):
-            return None
-        self.inner_retries += 1
-        # A plan's limit is slept through, for hours if need be.
-        found = _RETRY_WAIT_MS.search(text)
-        wait_s = float(found[1]) / 1000 if found else None
-        return RunNotice("inner_retry", one_line(text, 160), wait_s)
+        notice = retry_notice(text)
+        self.inner_retries += notice is not None
+        return notice
 
     def _tool_use(self, event: JsonObject) -> RunNotice:
         # The answer is what is said after the last tool; what came before was on the way.
@@ -319,9 +298,9 @@ class GeminiReader(OutputReader):
         if document is not None:
             yield _error_object("result event", as_object(document.get("error")))
         yield from reversed(self.errors)
-        if (on_stderr := _last_error_object(ending.stderr)) is not None:
+        if (on_stderr := last_error_object(ending.stderr)) is not None:
             yield _error_object("error event", on_stderr)
-        on_stderr_too = _REPORT_AT.sub("", "\n".join(_own_lines(ending.stderr)))
+        on_stderr_too = _REPORT_AT.sub("", "\n".join(own_lines(ending.stderr)))
         yield _spoken("stderr", on_stderr_too)
         # In text mode stdout holds the model's words; errors go to stderr where there are any.
         structured = self._result is not None or document is not None or self.session_id is not None
@@ -364,18 +343,6 @@ def _spoken(source: str, text: str) -> Evidence:
     return Evidence(source, text, int(found[1] or found[2]) if found else None)
 
 
-def _own_lines(stderr: str) -> Iterator[str]:
-    """The lines that may speak of the agent's own failure: no noise, and nothing of a tool's."""
-    of_tool = False
-    for line in stderr.splitlines():
-        if line.startswith("Error executing tool "):
-            of_tool = True
-        elif of_tool and _OWN_LINE.match(line):
-            of_tool = False
-        if not of_tool and not _NOISE.match(line):
-            yield line
-
-
 def _error_object(source: str, error: JsonObject) -> Evidence:
     spoken = _spoken(source, as_text(error.get("message")))
     code = whole_number(error.get("code"))
@@ -383,18 +350,3 @@ def _error_object(source: str, error: JsonObject) -> Evidence:
     kind = as_text(error.get("type"))
     named = kind if kind not in {"", "Error", "unknown"} else ""
     return Evidence(source, f"{named} {spoken.text}".strip(), known)
-
-
-def _last_error_object(stderr: str) -> JsonObject | None:
-    """The `error` of the last JSON object that stands at the start of a line of stderr."""
-    decoder = json.JSONDecoder()
-    end = stderr[-_ERROR_MAX_CHARS:]
-    starts = [found.start() for found in re.finditer(r"^\{", end, re.MULTILINE)]
-    for start in reversed(starts[-_BRACES_MAX:]):
-        try:
-            value: object = decoder.raw_decode(end, start)[0]
-        except (ValueError, RecursionError):
-            continue  # a brace of a stack trace
-        if error := as_object(as_object(value).get("error")):
-            return error
-    return None

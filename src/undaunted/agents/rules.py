@@ -122,6 +122,8 @@ class RuleSet:
         specific: Rules that outrank the HTTP status.
         general: Rules for texts without a status, or with one that says nothing.
         statuses: What a status means to this agent, before `HTTP_STATUS_KINDS`.
+        fallback: Rules that are asked last, when nothing else explains any piece: for words that
+            are not the agent's own.
         lost_session: Pattern (case folded) of what the agent says when it can't continue a session:
             there is none of that id, or another process has it. Empty matches nothing.
     """
@@ -129,6 +131,7 @@ class RuleSet:
     specific: Sequence[TextRule]
     general: Sequence[TextRule] = ()
     statuses: Mapping[int, FailureKind] = field(default_factory=dict)
+    fallback: Sequence[TextRule] = ()
     lost_session: str = ""
 
     def refuses_session(self, text: str) -> bool:
@@ -154,22 +157,27 @@ class RuleSet:
         Returns:
             The failure, or None where no piece says anything known.
         """
-        for piece in map(_bounded, pieces):
-            kind, blames_task, why = self._kind(piece)
-            if kind is not None:
-                resets_at = _resets_at(kind, piece, now=now, tz=tz, max_ahead=max_ahead)
-                return _failure(kind, piece, why, resets_at, blames_task=blames_task, now=now)
+        bounded = [_bounded(piece) for piece in pieces]
+        for explain in (self._kind, self._last_resort):
+            for piece in bounded:
+                kind, blames_task, why = explain(piece)
+                if kind is not None:
+                    resets_at = _resets_at(kind, piece, now=now, tz=tz, max_ahead=max_ahead)
+                    return _failure(kind, piece, why, resets_at, blames_task=blames_task, now=now)
         return None
 
+    def _last_resort(self, piece: Evidence) -> tuple[FailureKind | None, bool, str]:
+        return _first_match(self.fallback, piece.text)
+
     def _kind(self, piece: Evidence) -> tuple[FailureKind | None, bool, str]:
-        for rule in self.specific:
-            if found := rule.compiled.search(piece.text):
-                return rule.kind, rule.blames_task, f'"{one_line(found[0], 120)}"'
+        explained = _first_match(self.specific, piece.text)
+        if explained[0] is not None:
+            return explained
         if piece.status is not None and (kind := self._status_kind(piece.status)):
             return kind, False, f"HTTP status {piece.status}"
-        for rule in self.general:
-            if found := rule.compiled.search(piece.text):
-                return rule.kind, rule.blames_task, f'"{one_line(found[0], 120)}"'
+        explained = _first_match(self.general, piece.text)
+        if explained[0] is not None:
+            return explained
         # Words that nobody knows, of an HTTP client: "Request failed with status code 429".
         if (named := _STATUS_IN_WORDS.search(piece.text)) and (
             kind := self._status_kind(int(named[1] or named[2]))
@@ -184,6 +192,14 @@ class RuleSet:
         if known is None and 400 <= status < 500:
             return FailureKind.INVALID_REQUEST
         return known
+
+
+def _first_match(rules: Sequence[TextRule], text: str) -> tuple[FailureKind | None, bool, str]:
+    """The kind of the first rule that `text` matches, whether it blames the task, and the words."""
+    for rule in rules:
+        if found := rule.compiled.search(text):
+            return rule.kind, rule.blames_task, f'"{one_line(found[0], 120)}"'
+    return None, False, ""
 
 
 def _bounded(piece: Evidence) -> Evidence:
