@@ -21,7 +21,7 @@ _MODULES = TOOLS / "node_modules"
 _BIN = _MODULES / ".bin"
 _MIN_NODE_MAJOR = 20  # what gemini asks for
 
-_AGENTS = ("claude", "gemini", "copilot", "codex")
+AGENTS = ("claude", "gemini", "copilot", "codex", "opencode")
 
 # The package with the program itself, for x86-64 Linux. The one around it (`opencode-ai`) only
 # picks it, and names packages for other systems that not every registry has: `npm ci` refuses that.
@@ -80,12 +80,11 @@ def ensure() -> None:
     place_claude = _MODULES / "@anthropic-ai" / "claude-code" / "install.cjs"
     run([node.program, place_claude], advice="The package of the claude CLI has changed.")
     (_BIN / "node").symlink_to(node.program)
-    agents = _AGENTS
-    if _OPENCODE.exists():
+    if _OPENCODE.exists():  # else this is another system, for which the lock names none
         (_BIN / "opencode").symlink_to(_OPENCODE)
-        agents = (*agents, "opencode")
-    for agent in agents:
-        _check_starts(agent)
+    for agent in AGENTS:
+        if (_BIN / agent).exists():
+            _check_starts(agent)
     stamp.write(made_from)
 
 
