@@ -71,6 +71,7 @@ def test_a_file_that_others_can_use_is_refused(tmp_path: Path, others: int) -> N
         (f"{ONE[:20]}!{ONE[20:]}\n", "key 1 of 1"),
         ("\xff\xfe", "key 1 of 1"),
     ],
+    ids=["empty", "blank", "a password", "cut short", "a wrong letter", "no text"],
 )
 def test_a_broken_file_is_told(tmp_path: Path, written: str, says: str) -> None:
     """Nothing is made in its place, since it may be put right again."""
