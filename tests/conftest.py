@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import stat
 import sys
 import tempfile
@@ -71,6 +72,11 @@ def _refuse_outside_world(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_refuse_outside_world)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As a shell has it for what it runs in the background. What is ignored stays so in a child, and
+    # a Ctrl-C there would do nothing.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

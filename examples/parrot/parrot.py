@@ -33,7 +33,7 @@ def main() -> int:
         return 1
     tell("perched", session=f"parrot-{uuid4()}", breed=chosen.breed)
     if mood == "crowded":
-        tell("fell", because="Too many parrots on this perch, try again in 40 s")
+        tell("fell", because="The perch is taken, room again in 40 s")
         return 3
     for number, word in enumerate(words[:1] if mood == "cut" else words):
         tell("squawk", text=f" {word}" if number else word)

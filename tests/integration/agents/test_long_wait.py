@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -50,10 +51,12 @@ async def run(tmp_path: Path, delay_ms: int, error: str, status: int | None) -> 
         max_reset=timedelta(days=8),
     )
     program = (sys.executable, "-I", "-S", "-c", PROGRAM, json.dumps(retry))
-    request = replace(REQUEST, cwd=str(tmp_path), longest_wait_s=60.0)
-    return await ClaudeAgent(context, program=program).run(
+    request = replace(REQUEST, token=uuid4().hex, cwd=str(tmp_path), longest_wait_s=60.0)
+    result = await ClaudeAgent(context, program=program).run(
         request, sink=lambda *_: None, notify=lambda _: None
     )
+    assert marked(request.token) == []
+    return result
 
 
 async def test_a_long_wait_is_not_waited_for(tmp_path: Path) -> None:
@@ -64,7 +67,6 @@ async def test_a_long_wait_is_not_waited_for(tmp_path: Path) -> None:
     assert result.failure.resets_at == NOW + timedelta(hours=2)
     assert "it would wait for 2h by itself" in result.failure.message
     assert (result.inner_retries, result.agent_session_id) == (1, "s-1")
-    assert marked(REQUEST.token) == []
 
 
 async def test_a_short_wait_is(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -67,7 +68,9 @@ def run(tmp_path: Path) -> Run:
     async def run(session: str | None, **changes: Any) -> tuple[AgentResult, list[RunNotice]]:
         agent = ClaudeAgent(context, program=(sys.executable, str(program)))
         notices: list[RunNotice] = []
-        request = replace(REQUEST, cwd=str(tmp_path), timeout_s=60, idle_timeout_s=60)
+        request = replace(
+            REQUEST, token=uuid4().hex, cwd=str(tmp_path), timeout_s=60, idle_timeout_s=60
+        )
         result = await agent.run(
             replace(request, resume_session_id=session, **changes),
             sink=lambda stream, chunk: None,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
+from uuid import uuid4
 
 import pytest
 
@@ -51,7 +52,7 @@ async def test_it_is_the_other_user(open_folder: Path) -> None:
     nobody = user_account("nobody")
     program = ("/bin/sh", "-c", PROGRAM)
     agent = ClaudeAgent(context(open_folder).as_user(nobody, without=""), program=program)
-    request = replace(REQUEST, cwd=str(open_folder))
+    request = replace(REQUEST, token=uuid4().hex, cwd=str(open_folder))
     result = await agent.run(request, sink=lambda *_: None, notify=lambda _: None)
     assert result.failure is None, result.failure
     user_id, owner_id, home, user, tmpdir, *groups = (result.content or "").split()
@@ -68,7 +69,7 @@ async def test_a_folder_that_it_cannot_enter(tmp_path: Path) -> None:
     agent = ClaudeAgent(
         context(tmp_path).as_user(user_account("nobody"), without=""), program=("/bin/true",)
     )
-    request = replace(REQUEST, cwd=str(closed))
+    request = replace(REQUEST, token=uuid4().hex, cwd=str(closed))
     result = await agent.run(request, sink=lambda *_: None, notify=lambda _: None)
     assert result.failure is not None
     assert result.failure.kind == "misconfigured"
